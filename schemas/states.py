@@ -1,0 +1,32 @@
+"""The states that a request, a document, a run and a step can be in."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """State of a request, a document or a run, as clients see it."""
+
+    ACCEPTED = "accepted"
+    PROCESSING = "processing"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+"""States that nothing but a new run or a redrive leaves."""
+
+
+class StepState(StrEnum):
+    """State of one step in the ledger."""
+
+    WORKING = "working"
+    WAITING = "waiting"
+    DONE = "done"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+SETTLED = frozenset({StepState.DONE, StepState.DEAD, StepState.CANCELLED})
+"""States in which a step's outputs are stored and only published again."""

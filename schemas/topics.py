@@ -1,0 +1,119 @@
+"""The catalogue of topics: what each carries, how it is keyed, how long it is kept, who answers for it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final, Generic, TypeVar
+
+from schemas import messages
+from schemas.messages import Message
+
+M = TypeVar("M", bound=Message)
+
+
+class Kind(StrEnum):
+    """What a topic's records are."""
+
+    REQUEST = "request"
+    FACT = "fact"
+    RESULT = "result"
+    DEAD_LETTER = "dead-letter"
+
+
+INPUT_RETENTION: Final = timedelta(days=30)
+"""Inputs are the outbox of the steps that read them, so they outlive any outage."""
+
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[M]):
+    """One topic.
+
+    `key` names the id whose order matters. `share` scales the number of partitions: it is multiplied by
+    the setting `partitions` and rounded up.
+    """
+
+    name: str
+    message: type[M]
+    key: str
+    kind: Kind
+    version: int = 1
+    share: float = 1.0
+    retention: timedelta = INPUT_RETENTION
+
+    @property
+    def schema_name(self) -> str:
+        """Returns: the value of the `schema` header, such as `document-parsed.v1`."""
+        return f"{_kebab(self.message.__name__)}.v{self.version}"
+
+    @property
+    def dead_letter(self) -> str:
+        """Returns: the name of the topic that takes what could not be worked off."""
+        return f"{self.name}-dlq"
+
+    def partitions(self, scale: int) -> int:
+        """Returns: the number of partitions at this scale, at least one."""
+        return max(1, -(-int(scale * self.share * 100) // 100))
+
+
+def _kebab(name: str) -> str:
+    return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+
+
+def _request(name: str, message: type[M], key: str, share: float = 1.0) -> Topic[M]:
+    return Topic(name, message, key, Kind.REQUEST, share=share)
+
+
+def _fact(name: str, message: type[M], key: str = "document_id", share: float = 1.0) -> Topic[M]:
+    return Topic(name, message, key, Kind.FACT, share=share)
+
+
+PROCESS_DOCUMENT: Final = _request("process-document", messages.ProcessDocument, "document_id")
+UPDATE_DOCUMENT: Final = _request("update-document", messages.UpdateDocument, "document_id", 0.25)
+DELETE_DOCUMENT: Final = _request("delete-document", messages.DeleteDocument, "document_id", 0.25)
+REPROCESS_DOCUMENT: Final = _request(
+    "reprocess-document", messages.ReprocessDocument, "document_id", 0.25
+)
+PUT_DOCUMENT_TYPE: Final = _request(
+    "put-document-type", messages.PutDocumentType, "gpt_id/name", 0.25
+)
+TRY_DOCUMENT_TYPE: Final = _request(
+    "try-document-type", messages.TryDocumentType, "document_id", 0.25
+)
+PING: Final = _request("ping", messages.Ping, "request_id", 0.5)
+
+DOCUMENT_RECEIVED: Final = _fact("document-received", messages.DocumentReceived)
+DOCUMENT_PARSED: Final = _fact("document-parsed", messages.DocumentParsed)
+DOCUMENT_CLASSIFIED: Final = _fact("document-classified", messages.DocumentClassified)
+DOCUMENT_EXTRACTED: Final = _fact("document-extracted", messages.DocumentExtracted)
+DOCUMENT_INDEXED: Final = _fact("document-indexed", messages.DocumentIndexed)
+DOCUMENT_UPDATED: Final = _fact("document-updated", messages.DocumentUpdated, share=0.25)
+DOCUMENT_DELETED: Final = _fact("document-deleted", messages.DocumentDeleted, share=0.25)
+
+RESULTS: Final = Topic(
+    "results", messages.Result, "request_id", Kind.RESULT, retention=timedelta(days=1)
+)
+
+REQUESTS: Final[tuple[Topic[Any], ...]] = (
+    PROCESS_DOCUMENT,
+    UPDATE_DOCUMENT,
+    DELETE_DOCUMENT,
+    REPROCESS_DOCUMENT,
+    PUT_DOCUMENT_TYPE,
+    TRY_DOCUMENT_TYPE,
+    PING,
+)
+FACTS: Final[tuple[Topic[Any], ...]] = (
+    DOCUMENT_RECEIVED,
+    DOCUMENT_PARSED,
+    DOCUMENT_CLASSIFIED,
+    DOCUMENT_EXTRACTED,
+    DOCUMENT_INDEXED,
+    DOCUMENT_UPDATED,
+    DOCUMENT_DELETED,
+)
+INPUTS: Final[tuple[Topic[Any], ...]] = (*REQUESTS, *FACTS)
+"""Topics that a stage reads; each has a dead-letter twin."""
+
+CATALOGUE: Final[tuple[Topic[Any], ...]] = (*INPUTS, RESULTS)

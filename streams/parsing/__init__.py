@@ -1,0 +1,1 @@
+"""Turning the bytes of a document into pages of text."""

@@ -1,0 +1,112 @@
+"""Settings of the workers and of the commands that prepare the servers for them."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, SecretStr, model_validator
+
+from schemas.settings import (
+    KafkaSettings,
+    ModelSettings,
+    SearchSettings,
+    SharedSettings,
+    StorageSettings,
+)
+
+HEADROOM = timedelta(seconds=5)
+"""How far every hard timeout stays below the rebalance timeout.
+
+A handler that outlives the rebalance is replayed by the next owner, and that one's by the next:
+with 3 s and 8 s, two workers replayed four records for ever.
+"""
+
+
+class Settings(SharedSettings, KafkaSettings, StorageSettings, SearchSettings, ModelSettings):
+    """What a worker needs to know."""
+
+    database_url: SecretStr = Field(
+        description="Postgres URL of the role that writes (postgresql+psycopg://…)."
+    )
+    admin_database_url: SecretStr | None = Field(
+        default=None, description="Postgres URL of the role that migrates; `migrate` only."
+    )
+    gateway_database_url: SecretStr | None = Field(
+        default=None,
+        description="Postgres URL of the gateway's role, which `migrate` makes; `migrate` only.",
+    )
+    database_pool: int = Field(default=10, ge=2, description="Postgres connections a worker.")
+
+    chat_model: str = Field(
+        default="local-extractive", description="Model that classifies and extracts."
+    )
+    model_slots: int = Field(default=4, ge=1, description="Calls in flight per model and worker.")
+    model_timeout: timedelta = Field(
+        default=timedelta(seconds=60), description="Hard limit of one model call."
+    )
+    model_context_tokens: int = Field(
+        default=8192, ge=1024, description="Largest context asked of the chat model."
+    )
+
+    session_timeout: timedelta = Field(
+        default=timedelta(seconds=10), description="After it a dead worker's partitions move."
+    )
+    rebalance_timeout: timedelta = Field(
+        default=timedelta(seconds=90), description="How long a rebalance waits for work in flight."
+    )
+    grace: timedelta = Field(
+        default=timedelta(seconds=10),
+        description="How long work in flight may go on after SIGTERM or at a rebalance.",
+    )
+    lease: timedelta = Field(
+        default=timedelta(seconds=15), description="Lease of a step; renewed while it is worked on."
+    )
+    work_budget: timedelta = Field(
+        default=timedelta(seconds=20), description="After it long work is handed on in a new part."
+    )
+    attempts: int = Field(
+        default=5, ge=1, description="Attempts at a record whose own trouble may pass."
+    )
+
+    parse_processes: int = Field(default=1, ge=1, description="Parser processes a worker.")
+    parse_timeout: timedelta = Field(
+        default=timedelta(seconds=60), description="Hard limit of one bout of parsing."
+    )
+    parse_memory_bytes: int = Field(
+        default=3 * 1024**3, ge=256 * 1024**2, description="Memory limit of a parser process."
+    )
+    ocr_engine: str = Field(
+        default="auto",
+        pattern="^(auto|rapidocr|tesseract|vote|none)$",
+        description="OCR engine; `auto` takes the best that is installed.",
+    )
+    max_document_bytes: int = Field(
+        default=100 * 1024**2, ge=1024, description="Largest document taken in."
+    )
+    max_pages: int = Field(default=2000, ge=1, description="Most pages of one document.")
+    fetch_timeout: timedelta = Field(
+        default=timedelta(seconds=30), description="Whole time allowed for fetching a link."
+    )
+    fetch_allowed_networks: tuple[str, ...] = Field(
+        default=(), description="Private networks (CIDR) that links may point into all the same."
+    )
+    reply_topics: tuple[str, ...] = Field(
+        default=(), description="Topics beside `results` that `reply-to` may name."
+    )
+    work_dir: Path | None = Field(
+        default=None, description="Folder for files in work; the system's temporary one if absent."
+    )
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of /metrics and /live of a worker; 0 for none."
+    )
+
+    @model_validator(mode="after")
+    def _timeouts_fit(self) -> "Settings":
+        limit = self.rebalance_timeout - HEADROOM
+        for name in ("model_timeout", "parse_timeout", "fetch_timeout", "grace"):
+            if getattr(self, name) > limit:
+                message = (
+                    f"{name} must be at least {HEADROOM.seconds} s below rebalance_timeout, or two "
+                    "workers would replay each other's records for ever"
+                )
+                raise ValueError(message)
+        return self
