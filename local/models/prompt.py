@@ -1,0 +1,109 @@
+"""Take a conversation apart: the task, its document types and question, and the documents.
+
+A document stands between two lines that carry the same random id. All before it is instruction, all
+within is data: what looks like a task, a mark or a question inside a document changes nothing.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from local.models.refusal import Refused
+from local.models.requests import Message
+
+_OPENING = re.compile(r'^<document id="(?P<id>[^"\n]{1,64})">[ \t]*$', re.MULTILINE)
+_TASK = re.compile(r"^TASK: *(\w+)[ \t]*$", re.MULTILINE)
+_TYPES = re.compile(r"<types>(.*?)</types>", re.DOTALL)
+_QUESTION = re.compile(r"<question>(.*?)</question>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentType:
+    """A type to choose from, as the prompt describes it; labels are words that its fields carry."""
+
+    name: str
+    description: str
+    examples: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What was asked: `task` is "" for plain talk; `instructions` is all but the documents."""
+
+    task: str
+    instructions: str
+    documents: tuple[str, ...] = ()
+    types: tuple[DocumentType, ...] = ()
+    question: str = ""
+    turns: tuple[Message, ...] = field(default=())
+
+
+def read(messages: Sequence[Message]) -> Prompt:
+    """Return the parts of a conversation; a later task or question replaces an earlier one.
+
+    Raises:
+        Refused: 400 when the list of types cannot be read.
+    """
+    instructions: list[str] = []
+    documents: list[str] = []
+    for message in messages:
+        outside, inside = separate(message.content or "")
+        instructions.append(outside)
+        documents += inside
+    text = "\n".join(instructions)
+    tasks, questions = _TASK.findall(text), _QUESTION.findall(text)
+    return Prompt(
+        task=tasks[-1].lower() if tasks else "",
+        instructions=text,
+        documents=tuple(documents),
+        types=_types(text),
+        question=questions[-1].strip() if questions else "",
+        turns=tuple(messages),
+    )
+
+
+def separate(text: str) -> tuple[str, list[str]]:
+    """Return what of `text` is outside its documents, and the documents.
+
+    Only the mark with a document's own id ends it, and what is inside cannot know that id; one that
+    is never closed reaches to the end.
+    """
+    outside: list[str] = []
+    documents: list[str] = []
+    at = 0
+    while opening := _OPENING.search(text, at):
+        outside.append(text[at : opening.start()])
+        start = min(opening.end() + 1, len(text))
+        closing = f'</document id="{opening["id"]}">'
+        end = text.find(closing, start)
+        documents.append((text[start:] if end < 0 else text[start:end]).removesuffix("\n"))
+        at = len(text) if end < 0 else end + len(closing)
+    return "".join([*outside, text[at:]]), documents
+
+
+def _types(text: str) -> tuple[DocumentType, ...]:
+    """Return the types of the last `<types>` block; none when there is no block."""
+    blocks = _TYPES.findall(text)
+    if not blocks:
+        return ()
+    try:
+        return tuple(_type(entry) for entry in json.loads(blocks[-1]))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise Refused(400, "the <types> block must be a JSON array of types with names") from error
+
+
+def _type(entry: dict[str, object]) -> DocumentType:
+    """Return one type; all but its name may be missing."""
+
+    def texts(key: str) -> tuple[str, ...]:
+        values = entry.get(key) or []
+        return tuple(str(value) for value in values) if isinstance(values, list) else ()
+
+    return DocumentType(
+        name=str(entry["name"]),
+        description=str(entry.get("description") or ""),
+        examples=texts("examples"),
+        labels=texts("labels"),
+    )
