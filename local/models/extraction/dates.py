@@ -22,7 +22,17 @@ _MONTH_NAMES = (
     ("november", "novembre", "nov"),
     ("december", "dezember", "décembre", "decembre", "disember", "dec", "dez", "déc", "dis"),
 )
-MONTH = "(?:" + "|".join(sorted((n for m in _MONTH_NAMES for n in m), key=len, reverse=True)) + ")"
+_LOOKALIKE = str.maketrans(
+    {"o": "[o0]", "i": "[il1]", "l": "[li1]", "b": "[b8]", "g": "[g6]", "s": "[s5]"}
+)
+MONTH = (
+    "(?:"
+    + "|".join(
+        name.translate(_LOOKALIKE)
+        for name in sorted((n for names in _MONTH_NAMES for n in names), key=len, reverse=True)
+    )
+    + ")"
+)
 _TIME = r"\d{1,2}[:.]\d{2}"
 _YEAR = r"(?:19[5-9]\d|20\d\d)"
 _SHORT_YEAR = r"\d\d"
