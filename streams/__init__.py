@@ -1,1 +1,1 @@
-""""""
+"""The workers: the only writer of the domain."""

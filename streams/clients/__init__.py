@@ -1,0 +1,1 @@
+"""Clients of the systems that the workers use: thin, typed, with their errors told apart."""

@@ -1,0 +1,95 @@
+"""What the stages read of a document from Postgres: its row, its run, its pages."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from schemas.document_types import DocumentType, builtin, parse
+from schemas.tables import DOCUMENT_TYPES, DOCUMENTS, GPTS, PAGES, RUNS
+from streams.clients.postgres import Database
+from streams.errors import InvalidMessage, Refused
+from streams.parsing.page import Page, TextSource, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that is not deleted: its row and its current run's id."""
+
+    row: Row[Any]
+
+    @property
+    def run_id(self) -> str:
+        """Returns: the run that speaks for the document."""
+        return str(self.row.run_id)
+
+
+async def require(database: Database, gpt_id: str, document_id: str) -> Document:
+    """Returns: a stored document. Raises: Refused (404): there is none, or it was deleted."""
+    query = select(DOCUMENTS).where(
+        DOCUMENTS.c.document_id == document_id,
+        DOCUMENTS.c.gpt_id == gpt_id,
+        DOCUMENTS.c.deleted_at.is_(None),
+    )
+    async with database.transaction() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise Refused("not_found", "There is no such document.", 404)
+    return Document(row)
+
+
+async def run(database: Database, run_id: str) -> Row[Any]:
+    """Returns: a run's row. Raises: InvalidMessage: there is none (any more)."""
+    query = select(RUNS).where(RUNS.c.run_id == run_id)
+    async with database.transaction() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise InvalidMessage("no_such_run", "The run that the record names does not exist.")
+    return row
+
+
+async def pages(database: Database, run_id: str, *, limit: int | None = None) -> list[Page]:
+    """Returns: the pages of a run in their order, the first `limit` of them."""
+    query = select(PAGES).where(PAGES.c.run_id == run_id).order_by(PAGES.c.number).limit(limit)
+    async with database.transaction() as connection:
+        rows = (await connection.execute(query)).all()
+    return [_page(row) for row in rows]
+
+
+def _page(row: Row[Any]) -> Page:
+    words = tuple(
+        Word(row.text[start:end], start, end, tuple(box), confidence)
+        for start, end, box, confidence in row.words or ()
+    )
+    return Page(row.number, row.text, TextSource(row.source), words, row.confidence)
+
+
+def words_json(page: Page) -> list[Any] | None:
+    """Returns: a page's words as `pages.words` keeps them; None where OCR read nothing."""
+    if not page.words:
+        return None
+    return [
+        [word.start, word.end, [round(x, 4) for x in word.box], round(word.confidence, 3)]
+        for word in page.words
+    ]
+
+
+async def document_types(database: Database, gpt_id: str) -> dict[str, DocumentType]:
+    """Returns: the built-in types by name, with the tenant's own over them."""
+    query = select(DOCUMENT_TYPES.c.name, DOCUMENT_TYPES.c.definition).where(
+        DOCUMENT_TYPES.c.gpt_id == gpt_id
+    )
+    async with database.transaction() as connection:
+        rows = (await connection.execute(query)).all()
+    return {**builtin(), **{row.name: parse(row.definition) for row in rows}}
+
+
+async def require_tenant(database: Database, gpt_id: str) -> None:
+    """Raises: InvalidMessage: there is no such tenant, or it is disabled."""
+    query = select(GPTS.c.disabled_at).where(GPTS.c.gpt_id == gpt_id)
+    async with database.transaction() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise InvalidMessage("unknown_tenant", "The header `gpt-id` names no tenant.")
+    if row.disabled_at is not None:
+        raise InvalidMessage("disabled_tenant", "The tenant is disabled.")

@@ -1,0 +1,189 @@
+"""Ending a step for good: step, request, run, document, dead letter and answer, in one commit."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import func, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.base import Executable
+
+from schemas.envelope import Envelope, Headers
+from schemas.problems import Problem
+from schemas.states import Status, StepState
+from schemas.tables import DEAD_LETTERS, DOCUMENTS, RUNS
+from streams import replies
+from streams.errors import InvalidMessage, Refused
+from streams.ledger import Ending
+from streams.stage import Scope, Stage, StepKey, Work
+from streams.wire import Incoming, Record
+
+_STATUS = 422
+NOBODY = "-"
+"""The tenant of records that name none."""
+_SHOWN_ERRORS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a step failed for good: a stable code, a sentence, and how many attempts it had."""
+
+    code: str
+    detail: str
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not even be decoded, as a step of its own."""
+
+    work: Work
+    ending: Ending
+
+
+def problem(code: str, detail: str, request_id: str | None, status: int = _STATUS) -> Problem:
+    """Returns: the problem document of work that failed."""
+    return Problem(
+        type=f"/problems/{code.replace('_', '-')}",
+        title=code.replace("_", " ").capitalize(),
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request_id,
+    )
+
+
+def explain(error: ValidationError) -> str:
+    """Returns: which fields of a record are wrong, and how; never their values."""
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    shown = [
+        f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}"
+        for item in errors[:_SHOWN_ERRORS]
+    ]
+    more = len(errors) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+
+
+def dead(
+    stage: Stage[Any], work: Work, record: Incoming, failure: Failure, *, reply_topic: str
+) -> Ending:
+    """Returns: the ending of a step that failed for good."""
+    cause = problem(failure.code, failure.detail, work.request_id)
+    statements: list[Executable] = []
+    outputs: list[Record] = []
+    if stage.scope is not Scope.NOTHING:
+        kind = stage.request_kind
+        statement, output = replies.answer(work, kind=kind, status=Status.FAILED, problem=cause)
+        statements.append(replies.registration(work.envelope, kind, work.document_id))
+        statements.append(statement)
+        outputs.append(Record.of(output, work.envelope, reply_topic=reply_topic))
+    if stage.scope is Scope.RUN:
+        statements.extend(_failed_run(work, cause))
+    statements.append(_letter(stage, record, failure, work))
+    outputs.append(_dead_record(stage, record, failure))
+    return Ending(StepState.DEAD, statements, tuple(outputs), cause)
+
+
+def refused(work: Work, error: Refused, *, reply_topic: str) -> Ending:
+    """Returns: the ending of a step whose request is answered with a problem."""
+    cause = problem(error.code, error.detail, work.request_id, error.status)
+    statement, output = replies.answer(work, kind=work.kind, status=Status.FAILED, problem=cause)
+    record = Record.of(output, work.envelope, reply_topic=reply_topic)
+    return Ending(StepState.DONE, (statement,), (record,), cause)
+
+
+def undecodable(stage: Stage[Any], record: Incoming, error: InvalidMessage) -> DeadLetter:
+    """Returns: the dead letter of a record without a readable tenant, request or value.
+
+    Its step is named by topic, partition and offset, so that it exists once.
+    """
+    place = f"{record.topic}/{record.partition}/{record.offset}"
+    envelope = _envelope_of(record) or Envelope.model_construct(
+        request_id=place, gpt_id=NOBODY, schema_name=stage.source.schema_name
+    )
+    key = StepKey(envelope.gpt_id, f"undecodable:{place}", stage.name, 0)
+    work = Work(key, envelope, stage.source.name, None)
+    failure = Failure(error.code, error.detail)
+    statements = [_letter(stage, record, failure, work)]
+    outputs = (_dead_record(stage, record, failure),)
+    cause = problem(error.code, error.detail, None)
+    return DeadLetter(work, Ending(StepState.DEAD, statements, outputs, cause))
+
+
+def _envelope_of(record: Incoming) -> Envelope | None:
+    try:
+        return Envelope.from_headers(record.headers)
+    except ValidationError:
+        return None
+
+
+def _failed_run(work: Work, cause: Problem) -> list[Executable]:
+    dumped = cause.model_dump(mode="json")
+    document = (
+        insert(DOCUMENTS)
+        .values(
+            document_id=work.document_id,
+            gpt_id=work.gpt_id,
+            subject=work.envelope.subject,
+            request_id=work.request_id,
+            correlation_id=work.envelope.correlation_id or work.request_id,
+            run_id=work.key.run_id,
+            status=Status.FAILED,
+            problem=dumped,
+            completed_at=func.now(),
+        )
+        .on_conflict_do_update(
+            index_elements=[DOCUMENTS.c.document_id],
+            set_={
+                "status": Status.FAILED,
+                "problem": dumped,
+                "updated_at": func.now(),
+                "completed_at": func.now(),
+            },
+            # A run that was overtaken by a newer one no longer speaks for the document.
+            where=DOCUMENTS.c.run_id.is_(None) | (DOCUMENTS.c.run_id == work.key.run_id),
+        )
+    )
+    run = (
+        update(RUNS)
+        .where(RUNS.c.run_id == work.key.run_id)
+        .values(status=Status.FAILED, problem=dumped, completed_at=func.now())
+    )
+    return [document, run]
+
+
+def _letter(stage: Stage[Any], record: Incoming, failure: Failure, work: Work) -> Executable:
+    return (
+        insert(DEAD_LETTERS)
+        .values(
+            topic=record.topic,
+            partition=record.partition,
+            record_offset=record.offset,
+            stage=stage.name,
+            gpt_id=work.gpt_id,
+            request_id=work.request_id,
+            document_id=work.document_id,
+            record_key=record.key,
+            record_value=record.value,
+            headers=[[name, b64encode(value or b"").decode()] for name, value in record.headers],
+            attempts=failure.attempts,
+            error=failure.code,
+            reason=failure.detail,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def _dead_record(stage: Stage[Any], record: Incoming, failure: Failure) -> Record:
+    origin: Headers = (
+        ("origin-topic", record.topic.encode()),
+        ("origin-partition", str(record.partition).encode()),
+        ("origin-offset", str(record.offset).encode()),
+        ("stage", stage.name.encode()),
+        ("attempts", str(failure.attempts).encode()),
+        ("error", failure.code.encode()),
+        ("reason", failure.detail.encode()),
+    )
+    value = record.value or b""
+    return Record(stage.source.dead_letter, record.key, value, (*record.headers, *origin))

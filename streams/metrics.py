@@ -1,0 +1,22 @@
+"""Every metric of the workers, with its unit and what to do when it looks wrong."""
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+RECORDS: Final = Counter(
+    "actionstream_records_total",
+    "Records worked off, by stage and outcome. Many `dead`: look at the dead letters' reasons.",
+    ("stage", "outcome"),
+)
+SECONDS: Final = Histogram(
+    "actionstream_record_seconds",
+    "Seconds from taking a record to being able to acknowledge it, waiting included.",
+    ("stage",),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
+WAITS: Final = Counter(
+    "actionstream_waits_total",
+    "Waits in place for a dependency. Rising: that dependency is away or busy.",
+    ("dependency",),
+)

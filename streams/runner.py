@@ -1,0 +1,204 @@
+"""The one runner that drives every stage: decode, claim, work, commit, publish.
+
+`Runner.run` returns when the record may be acknowledged. It raises `GiveWay` when the worker is
+leaving the partition; the record must then not be acknowledged. It raises nothing else that a
+record can cause. A crash anywhere redelivers the record, which finds its step as far as it got.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from schemas.envelope import Envelope
+from schemas.ids import DOCUMENT, REQUEST, Ids
+from schemas.messages import ProcessDocument
+from schemas.topics import MAX_MESSAGE_BYTES, RESULTS
+from streams import failures, metrics
+from streams.errors import DependencyDown, GiveWay, InvalidMessage
+from streams.ledger import Ledger
+from streams.stage import Outcome, Stage, Work
+from streams.step import Step
+from streams.wire import Incoming, Record
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 15.0
+
+
+class Publisher(Protocol):
+    """Publishes records and returns when the broker has acknowledged all of them."""
+
+    async def publish(self, records: tuple[Record, ...]) -> None:
+        """Raises: DependencyDown: at least one was not acknowledged; all may be published again."""
+
+
+class Runner:
+    """Works off records of all stages for one worker."""
+
+    def __init__(  # noqa: D417 - the rest are settings of the same names
+        self,
+        ledger: Ledger,
+        publisher: Publisher,
+        ids: Ids,
+        *,
+        attempts: int,
+        grace: timedelta,
+        reply_topics: tuple[str, ...] = (),
+    ) -> None:
+        """Wire the runner.
+
+        Args:
+            ledger: Where steps are claimed and committed.
+            publisher: Where outputs go.
+            ids: Signs the ids that outside producers leave to us.
+        """
+        self._ledger = ledger
+        self._publisher = publisher
+        self._ids = ids
+        self._attempts = attempts
+        self._grace = grace.total_seconds()
+        self._reply_topics = frozenset({RESULTS.name, *reply_topics})
+
+    async def run(self, stage: Stage[Any], record: Incoming) -> None:
+        """Work a record off. Raises: GiveWay: it is for the partition's next owner."""
+        started = time.monotonic()
+        try:
+            message, envelope = self._decode(stage, record)
+        except InvalidMessage as error:
+            await self._undecodable(stage, record, error)
+            outcome, work = "undecodable", None
+        else:
+            work = stage.work(message, envelope, self._document(message, envelope), self._ids)
+            with structlog.contextvars.bound_contextvars(
+                request_id=work.request_id, gpt_id=work.gpt_id, document_id=work.document_id
+            ):
+                outcome = await Step(self, stage, message, work, record).finish()
+        seconds = time.monotonic() - started
+        metrics.RECORDS.labels(stage.name, outcome).inc()
+        metrics.SECONDS.labels(stage.name).observe(seconds)
+        log.info(
+            "record",
+            stage=stage.name,
+            outcome=outcome,
+            ms=round(seconds * 1000, 1),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            request_id=None if work is None else work.request_id,
+            document_id=None if work is None else work.document_id,
+        )
+
+    def _decode(self, stage: Stage[Any], record: Incoming) -> tuple[Any, Envelope]:
+        if record.value is None or len(record.value) > MAX_MESSAGE_BYTES:
+            raise InvalidMessage("bad_value", "The record's value is missing or above 1 MiB.")
+        try:
+            envelope = Envelope.from_headers(record.headers)
+            name, _, version = envelope.schema_name.rpartition(".v")
+            expected, _, known = stage.source.schema_name.rpartition(".v")
+            if name != expected or not 1 <= int(version) <= int(known):
+                detail = (
+                    f"The header `schema` must be {stage.source.schema_name} or an older version."
+                )
+                raise InvalidMessage("unknown_schema", detail)
+            message = stage.source.message.model_validate_json(record.value)
+        except ValidationError as error:
+            raise InvalidMessage("invalid_record", failures.explain(error)) from error
+        return message, self._signed(envelope)
+
+    def _signed(self, envelope: Envelope) -> Envelope:
+        """Replace an outside producer's own request id by the signed one derived from it."""
+        known = envelope.request_id
+        if self._ids.verify(known, REQUEST, envelope.gpt_id):
+            return envelope
+        derived = self._ids.derive(REQUEST, envelope.gpt_id, "outside", known)
+        correlation = envelope.correlation_id or known
+        return envelope.model_copy(update={"request_id": derived, "correlation_id": correlation})
+
+    def _document(self, message: Any, envelope: Envelope) -> str | None:  # noqa: ANN401
+        document_id = getattr(message, "document_id", None)
+        if document_id is None and isinstance(message, ProcessDocument):
+            return self._ids.derive(DOCUMENT, envelope.gpt_id, envelope.request_id)
+        return document_id
+
+    async def _undecodable(
+        self, stage: Stage[Any], record: Incoming, error: InvalidMessage
+    ) -> None:
+        letter = failures.undecodable(stage, record, error)
+        await self.patiently(record, lambda: self._ledger.commit(letter.work, None, letter.ending))
+        await self.publish(record, letter.ending.outputs)
+
+    async def publish(self, record: Incoming, outputs: tuple[Record, ...]) -> None:
+        """Publish until all outputs are acknowledged. Raises: GiveWay."""
+        if outputs:
+            await self.patiently(record, lambda: self._publisher.publish(outputs))
+
+    async def patiently(self, record: Incoming, call: Callable[[], Awaitable[T]]) -> T:
+        """Returns: what `call` returns, as soon as its dependency is there. Raises: GiveWay."""
+        pause = _LOOK_SECONDS
+        while True:
+            try:
+                return await call()
+            except DependencyDown as error:
+                metrics.WAITS.labels(error.dependency).inc()
+                log.warning("waiting", dependency=error.dependency, reason=error.detail)
+                await self.pause(record, pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def pause(self, record: Incoming, seconds: float) -> None:
+        """Wait in place. Raises: GiveWay: the worker is leaving the partition."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if record.leaving():
+                raise GiveWay
+            await asyncio.sleep(min(left, _LOOK_SECONDS))
+
+    def records(
+        self, stage: Stage[Any], work: Work, outcome: Outcome, raw: Incoming
+    ) -> tuple[Record, ...]:
+        """Returns: the records of an outcome; long work's own input comes last."""
+        reply = self.reply_topic(work.envelope)
+        made = [Record.of(output, work.envelope, reply_topic=reply) for output in outcome.outputs]
+        if outcome.hand_over:
+            envelope = work.envelope.of(stage.source.schema_name, part=work.key.part + 1)
+            value = raw.value or b""
+            made.append(Record(stage.source.name, raw.key, value, envelope.to_headers()))
+        return tuple(made)
+
+    def reply_topic(self, envelope: Envelope) -> str:
+        """Returns: the topic of the answer; one that is not allowed is as if it was not named."""
+        named = envelope.reply_to
+        return named if named in self._reply_topics else RESULTS.name
+
+    @property
+    def ledger(self) -> Ledger:
+        """Returns: the ledger of steps."""
+        return self._ledger
+
+    @property
+    def attempts(self) -> int:
+        """Returns: how many attempts a record's own trouble gets."""
+        return self._attempts
+
+    async def with_way_out(self, record: Incoming, work: Coroutine[Any, Any, T]) -> T:
+        """Returns: what `work` returns. Raises: GiveWay: leaving, and the grace is over."""
+        task = asyncio.ensure_future(work)
+        end: float | None = None
+        try:
+            while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
+                if record.leaving():
+                    end = end or time.monotonic() + self._grace
+                    if time.monotonic() > end:
+                        raise GiveWay
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})

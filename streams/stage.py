@@ -1,0 +1,135 @@
+"""What a stage is: a plain value that knows nothing of Kafka's client or of the worker's life.
+
+A stage takes one topic's message, does its work, and returns an `Outcome`: the statements to run
+and the records to publish. The runner does everything else.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy.sql.base import Executable
+
+from schemas.envelope import Envelope
+from schemas.ids import RUN, Ids
+from schemas.messages import Message
+from schemas.topics import PROCESS_DOCUMENT, Kind, Topic
+from streams.errors import Refused
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A record to publish: its key, its message, and its headers where they are not the input's."""
+
+    topic: Topic[Any]
+    key: str
+    message: Message
+    envelope: Envelope | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A statement that must change a row; if it changes none, the request is refused."""
+
+    statement: Executable
+    otherwise: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step did.
+
+    `statements` run in one transaction with the step's own row, in their order. With `hand_over`
+    the same input is published again as the next part, behind the records that wait already.
+    """
+
+    statements: Sequence[Executable | Guarded] = ()
+    outputs: Sequence[Output] = ()
+    hand_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepKey:
+    """The identity of a step of work; the ledger has one row for each."""
+
+    gpt_id: str
+    run_id: str
+    stage: str
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a handler may know of the step beside the message; `kind` names the request's topic."""
+
+    key: StepKey
+    envelope: Envelope
+    kind: str
+    document_id: str | None
+
+    @property
+    def gpt_id(self) -> str:
+        """Returns: the tenant."""
+        return self.key.gpt_id
+
+    @property
+    def request_id(self) -> str:
+        """Returns: the signed id of the request that this step belongs to."""
+        return self.envelope.request_id
+
+
+class Claim(Enum):
+    """When a step is entered in the ledger."""
+
+    LEASED = "leased"
+    """Before the work, under a lease: for steps that call other systems."""
+    AT_COMMIT = "at commit"
+    """With the work's own transaction: for small steps that only touch Postgres."""
+
+
+class Scope(Enum):
+    """What fails when a step fails for good."""
+
+    RUN = "run"
+    """The run, its document and its request."""
+    REQUEST = "request"
+    """The request alone."""
+    NOTHING = "nothing"
+    """Nothing that a client sees; the dead letter says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Generic[M]):
+    """One stage of the pipeline.
+
+    `request` is the topic of the request that a fact belongs to. `cancelled` undoes what the
+    handler did outside Postgres, when the document turned out to be deleted at commit.
+    """
+
+    name: str
+    source: Topic[M]
+    handle: Callable[[M, Work], Awaitable[Outcome]]
+    claim: Claim = Claim.LEASED
+    scope: Scope = Scope.RUN
+    cancelled: Callable[[M, Work], Awaitable[None]] | None = None
+    request: Topic[Any] = PROCESS_DOCUMENT
+
+    @property
+    def request_kind(self) -> str:
+        """Returns: the name of the request topic whose request this stage works on."""
+        return (self.source if self.source.kind is Kind.REQUEST else self.request).name
+
+    def work(self, message: M, envelope: Envelope, document_id: str | None, ids: Ids) -> Work:
+        """Returns: the step that this message is an input of."""
+        run_id = getattr(message, "run_id", None)
+        if run_id is None:
+            run_id = (
+                ids.derive(RUN, envelope.gpt_id, envelope.request_id)
+                if self.scope is Scope.RUN
+                else envelope.request_id
+            )
+        key = StepKey(envelope.gpt_id, run_id, self.name, envelope.part)
+        return Work(key, envelope, self.request_kind, document_id)

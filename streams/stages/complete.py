@@ -1,0 +1,58 @@
+"""Complete: the run is through, a search finds the document, and its request is answered.
+
+Reads document-indexed. Writes documents, runs and requests; emits the result.
+"""
+
+from sqlalchemy import func, update
+
+from schemas import topics
+from schemas.messages import DocumentIndexed
+from schemas.states import Status
+from schemas.tables import DOCUMENTS, RUNS
+from streams import documents, replies
+from streams.clients.postgres import Database
+from streams.errors import Refused
+from streams.stage import Claim, Outcome, Stage, Work
+
+
+def stage(database: Database) -> Stage[DocumentIndexed]:
+    """Returns: the stage."""
+
+    async def complete(message: DocumentIndexed, work: Work) -> Outcome:
+        try:
+            row = (await documents.require(database, work.gpt_id, message.document_id)).row
+        except Refused:
+            return Outcome()  # Deleted meanwhile: the commit finds the tombstone.
+        run = await documents.run(database, message.run_id)
+        result = {
+            "document_id": message.document_id,
+            "run_id": message.run_id,
+            "title": row.title,
+            "type": run.type,
+            "type_confidence": run.type_confidence,
+            "fields": row.fields,
+            "confidence": run.confidence,
+            "needs_review": run.needs_review,
+            "page_count": run.page_count,
+            "duplicate_of": row.duplicate_of,
+        }
+        ended = update(RUNS).where(RUNS.c.run_id == message.run_id)
+        document = update(DOCUMENTS).where(
+            DOCUMENTS.c.document_id == message.document_id, DOCUMENTS.c.run_id == message.run_id
+        )
+        settled, output = replies.answer(
+            work, kind=work.kind, status=Status.COMPLETED, result=result
+        )
+        statements = (
+            ended.values(status=Status.COMPLETED, completed_at=func.now()),
+            document.values(
+                status=Status.COMPLETED,
+                problem=None,
+                updated_at=func.now(),
+                completed_at=func.now(),
+            ),
+            settled,
+        )
+        return Outcome(statements, (output,))
+
+    return Stage("complete", topics.DOCUMENT_INDEXED, complete, claim=Claim.AT_COMMIT)

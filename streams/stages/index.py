@@ -1,0 +1,159 @@
+"""Index: a document's text in chunks, each with its vector, where a search finds them.
+
+Reads document-extracted (and document-updated, to follow changes). Writes chunks and OpenSearch;
+emits document-indexed. Entries carry the document's version, so that an older writer changes nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, delete, func, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.base import Executable
+
+from schemas import topics
+from schemas.attributes import attributes
+from schemas.messages import DocumentExtracted, DocumentIndexed, DocumentUpdated, Message
+from schemas.tables import CHUNKS, DOCUMENTS
+from schemas.topics import Topic
+from streams import documents
+from streams.chunking import Chunk, chunk
+from streams.clients.ollama import Models
+from streams.clients.opensearch import SearchIndex
+from streams.clients.postgres import Database
+from streams.errors import Refused
+from streams.stage import Outcome, Output, Scope, Stage, Work
+
+M = TypeVar("M", bound=Message)
+
+_ROWS_PER_INSERT = 500
+
+
+def extracted(database: Database, models: Models, index: SearchIndex) -> Stage[DocumentExtracted]:
+    """Returns: the stage that indexes a document for the first time in a run."""
+
+    async def handle(message: DocumentExtracted, work: Work) -> Outcome:
+        statements, version, count = await _write(database, models, index, work)
+        indexed = DocumentIndexed(
+            document_id=message.document_id,
+            run_id=message.run_id,
+            version=version,
+            chunk_count=count,
+        )
+        output = Output(topics.DOCUMENT_INDEXED, message.document_id, indexed)
+        return Outcome(statements, (output,))
+
+    return _stage("index", topics.DOCUMENT_EXTRACTED, handle, index, database, Scope.RUN)
+
+
+def updated(database: Database, models: Models, index: SearchIndex) -> Stage[DocumentUpdated]:
+    """Returns: the stage that makes the index follow a change of title, metadata, type or fields."""
+
+    async def handle(message: DocumentUpdated, work: Work) -> Outcome:
+        statements, _, _ = await _write(database, models, index, work)
+        return Outcome(statements)
+
+    return _stage("refresh", topics.DOCUMENT_UPDATED, handle, index, database, Scope.NOTHING)
+
+
+def _stage(
+    name: str, source: Topic[M], handle: Any, index: SearchIndex, database: Database, scope: Scope
+) -> Stage[M]:
+    async def undo(message: M, work: Work) -> None:
+        await index.delete(await index.ids(work.document_id or ""), version=DELETED_VERSION)
+
+    return Stage(name, source, handle, scope=scope, cancelled=undo)
+
+
+DELETED_VERSION = 2**62
+"""Version of the tombstones of a deleted document's entries: above any version it can have had."""
+
+
+async def _write(
+    database: Database, models: Models, index: SearchIndex, work: Work
+) -> tuple[list[Executable], int, int]:
+    """Write all entries of the document as it is now. Returns: statements, version, chunks."""
+    try:
+        row = (await documents.require(database, work.gpt_id, work.document_id or "")).row
+    except Refused:
+        return [], 0, 0  # Deleted meanwhile: the commit finds the tombstone and undoes.
+    pages = await documents.pages(database, row.run_id)
+    chunks = chunk(pages)
+    vectors = await models.embed([_embedded(row, each) for each in chunks])
+    shared = _shared(row, models.embedding_model)
+    entries = [
+        (f"{row.document_id}:{each.ordinal}", {**shared, **_own(each), "embedding": _short(vector)})
+        for each, vector in zip(chunks, vectors, strict=True)
+    ]
+    await index.write(entries, version=row.version)
+    surplus = [f"{row.document_id}:{i}" for i in range(len(chunks), row.chunk_count)]
+    await index.delete(surplus, version=row.version)
+    return _statements(row, chunks), row.version, len(chunks)
+
+
+def _embedded(row: Row[Any], each: Chunk) -> str:
+    return f"{row.title}\n{each.text}" if row.title else each.text
+
+
+def _short(vector: Sequence[float]) -> list[float]:
+    return [round(x, 6) for x in vector]
+
+
+def _shared(row: Row[Any], model: str) -> dict[str, Any]:
+    return {
+        "gpt_id": row.gpt_id,
+        "subject": row.subject,
+        "document_id": row.document_id,
+        "run_id": row.run_id,
+        "version": row.version,
+        "title": row.title,
+        "filename": row.filename,
+        "type": row.type,
+        "needs_review": row.needs_review,
+        "content_type": row.content_type,
+        "created_at": row.created_at.isoformat(),
+        "attributes": attributes(row.metadata, row.fields, row.confidence),
+        "embedding_model": model,
+    }
+
+
+def _own(each: Chunk) -> dict[str, Any]:
+    return {
+        "ordinal": each.ordinal,
+        "page": each.page,
+        "start": each.start,
+        "end": each.end,
+        "content": each.text,
+    }
+
+
+def _statements(row: Row[Any], chunks: Sequence[Chunk]) -> list[Executable]:
+    rows = [
+        {
+            "run_id": row.run_id,
+            "ordinal": each.ordinal,
+            "gpt_id": row.gpt_id,
+            "document_id": row.document_id,
+            "page": each.page,
+            "start_offset": each.start,
+            "end_offset": each.end,
+            "text": each.text,
+        }
+        for each in chunks
+    ]
+    statements: list[Executable] = [delete(CHUNKS).where(CHUNKS.c.run_id == row.run_id)]
+    statements += [
+        insert(CHUNKS).values(rows[start : start + _ROWS_PER_INSERT])
+        for start in range(0, len(rows), _ROWS_PER_INSERT)
+    ]
+    statements.append(
+        update(DOCUMENTS)
+        .where(DOCUMENTS.c.document_id == row.document_id)
+        .values(
+            indexed_version=func.greatest(
+                func.coalesce(DOCUMENTS.c.indexed_version, 0), row.version
+            ),
+            chunk_count=func.greatest(DOCUMENTS.c.chunk_count, len(chunks)),
+        )
+    )
+    return statements

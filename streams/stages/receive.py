@@ -1,0 +1,164 @@
+"""Receive: store a document's bytes, hash them, tell their type, and register document and run.
+
+Reads process-document. Writes documents, runs and the object store; emits document-received. A link
+that does not answer is tried again; what cannot be a document is dead-lettered with its reason.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from schemas import topics
+from schemas.ids import DOCUMENT, Ids
+from schemas.messages import DocumentReceived, Inline, Link, ProcessDocument, StoredFile
+from schemas.states import Status
+from schemas.tables import DOCUMENTS, RUNS
+from streams import documents
+from streams.clients.postgres import Database
+from streams.clients.s3 import ObjectStore, prefix
+from streams.errors import InvalidMessage
+from streams.parsing.detect import detect
+from streams.parsing.errors import Unparsable
+from streams.stage import Outcome, Output, Stage, Work
+
+MAX_DEPTH = 3
+"""How deep documents may be nested in one another (mails in mails)."""
+
+
+class Fetcher(Protocol):
+    """Fetches the bytes behind a link."""
+
+    async def __call__(self, url: str, target: Path) -> None:
+        """Raises: InvalidMessage: the link is refused. RecordTrouble: it does not answer."""
+
+
+def stage(
+    database: Database,
+    store: ObjectStore,
+    fetch: Fetcher,
+    ids: Ids,
+    *,
+    max_bytes: int,
+    work_dir: Path | None,
+) -> Stage[ProcessDocument]:
+    """Returns: the stage."""
+
+    async def obtain(message: ProcessDocument, work: Work, target: Path) -> str | None:
+        """Write the document to `target`. Returns: its key, if it is stored already."""
+        match message.source:
+            case StoredFile(key=key):
+                if not key.startswith(f"{work.gpt_id}/") or ".." in key:
+                    detail = f"The S3 key must begin with `{work.gpt_id}/`."
+                    raise InvalidMessage("foreign_key", detail)
+                await store.download(key, target, limit=max_bytes)
+                return key
+            case Link(url=url):
+                await fetch(url, target)
+            case Inline(content_base64=content):
+                await asyncio.to_thread(target.write_bytes, _decoded(content))
+        return None
+
+    async def receive(message: ProcessDocument, work: Work) -> Outcome:
+        document_id = work.document_id or ""
+        if not ids.verify(document_id, DOCUMENT, work.gpt_id):
+            raise InvalidMessage(
+                "bad_document_id", "Leave `document_id` out, or use one handed out."
+            )
+        if message.depth > MAX_DEPTH:
+            raise InvalidMessage("nested_too_deep", f"It is nested more than {MAX_DEPTH} deep.")
+        await documents.require_tenant(database, work.gpt_id)
+        with tempfile.TemporaryDirectory(dir=work_dir) as folder:
+            path = Path(folder) / "document"
+            key = await obtain(message, work, path)
+            content_type, digest = await asyncio.to_thread(_examine, path, message.filename)
+            size = path.stat().st_size
+            if key is None:
+                key = f"{prefix(work.gpt_id, document_id)}{work.key.run_id}/original"
+                await store.upload(key, path, content_type=content_type)
+        twin = await _twin(database, work, digest)
+        document = insert(DOCUMENTS).values(
+            document_id=document_id,
+            gpt_id=work.gpt_id,
+            subject=work.envelope.subject,
+            request_id=work.request_id,
+            correlation_id=work.envelope.correlation_id or work.request_id,
+            parent_id=message.parent_id,
+            run_id=work.key.run_id,
+            status=Status.PROCESSING,
+            filename=message.filename,
+            title=message.title,
+            metadata=message.metadata,
+            s3_key=key,
+            content_type=content_type,
+            size_bytes=size,
+            sha256=digest,
+            duplicate_of=twin,
+        )
+        run = insert(RUNS).values(
+            run_id=work.key.run_id,
+            document_id=document_id,
+            gpt_id=work.gpt_id,
+            request_id=work.request_id,
+            number=1,
+            status=Status.PROCESSING,
+            requested_type=message.type,
+        )
+        received = DocumentReceived(
+            document_id=document_id,
+            run_id=work.key.run_id,
+            s3_key=key,
+            content_type=content_type,
+            filename=message.filename,
+            depth=message.depth,
+        )
+        return Outcome(
+            (document.on_conflict_do_nothing(), run.on_conflict_do_nothing()),
+            (Output(topics.DOCUMENT_RECEIVED, document_id, received),),
+        )
+
+    async def undo(message: ProcessDocument, work: Work) -> None:
+        await store.delete_all(prefix(work.gpt_id, work.document_id or ""))
+
+    return Stage("receive", topics.PROCESS_DOCUMENT, receive, cancelled=undo)
+
+
+def _decoded(content: str) -> bytes:
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidMessage("bad_base64", "`content_base64` is not base64 (RFC 4648).") from error
+
+
+def _examine(path: Path, name: str | None) -> tuple[str, str]:
+    """Returns: the content type by the content, and the SHA-256 in hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        return detect(path, name), digest
+    except Unparsable as error:
+        raise InvalidMessage(error.code, error.detail) from error
+
+
+async def _twin(database: Database, work: Work, digest: str) -> str | None:
+    """Returns: the tenant's first document of the same bytes, if there is another one."""
+    query = (
+        select(DOCUMENTS.c.document_id)
+        .where(
+            DOCUMENTS.c.gpt_id == work.gpt_id,
+            DOCUMENTS.c.sha256 == digest,
+            DOCUMENTS.c.document_id != work.document_id,
+            DOCUMENTS.c.deleted_at.is_(None),
+        )
+        .order_by(DOCUMENTS.c.created_at)
+        .limit(1)
+    )
+    async with database.transaction() as connection:
+        found: str | None = (await connection.execute(query)).scalar_one_or_none()
+    return found
