@@ -1,18 +1,22 @@
 """The commands of `python -m local`: what the Makefile calls."""
 
 import asyncio
+import contextlib
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
-from local import estate, ports
+from local import estate, ports, running
+from local import status as overview
 from local.environment import LocalSettings
 from local.errors import Obstacle
 from local.places import PROJECT
 from local.session import stop_on_signals, supervised
+from local.testing import run_with_servers
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 STATE = PROJECT / ".actionstream"
@@ -28,7 +32,7 @@ def said(began: float) -> Callable[[str], None]:
 
 
 def carry_out(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a command until it ends or is interrupted; an obstacle is one sentence and exit code 1."""
+    """Run a command until it ends or is interrupted; an obstacle is a sentence and exit code 1."""
 
     async def until_stopped() -> None:
         task = asyncio.create_task(work())
@@ -36,9 +40,17 @@ def carry_out(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await task
 
     try:
-        asyncio.run(until_stopped())
+        with sentences():
+            asyncio.run(until_stopped())
     except asyncio.CancelledError:
         print("stopped", flush=True)
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """Print an obstacle as one sentence, without a traceback, and end with exit code 1."""
+    try:
+        yield
     except Obstacle as obstacle:
         print(f"error: {obstacle}", file=sys.stderr, flush=True)
         raise typer.Exit(1) from None
@@ -70,3 +82,64 @@ def up(
             await supervisor.failed()
 
     carry_out(work)
+
+
+@app.command()
+def run() -> None:
+    """Run everything: servers, models, gateway, workers, the sample documents; until Ctrl-C."""
+
+    async def work() -> None:
+        await running.run(STATE, said(time.monotonic()))
+
+    carry_out(work)
+
+
+@app.command("test", context_settings={"ignore_unknown_options": True})
+def with_servers(
+    command: Annotated[list[str], typer.Argument(help="What to run, after `--`.")],
+    *,
+    product: Annotated[bool, typer.Option(help="Also start gateway and workers.")] = False,
+) -> None:
+    """Run a command with servers of its own, on free ports and with empty data."""
+    codes: list[int] = []
+
+    async def work() -> None:
+        say = said(time.monotonic())
+        codes.append(await run_with_servers(tuple(command), say, product=product))
+
+    carry_out(work)
+    raise typer.Exit(codes[0] if codes else 1)
+
+
+@app.command()
+def fetch() -> None:
+    """Bring all servers into the cache without starting any."""
+    planned = estate.plan(STATE, ports.from_base(LocalSettings().port_base), LocalSettings())
+    with sentences():
+        planned.fetch(said(time.monotonic()))
+
+
+@app.command()
+def status() -> None:
+    """Show what runs: process, state, port, time, memory."""
+    overview.show(STATE, Console())
+
+
+@app.command()
+def logs(
+    name: Annotated[str | None, typer.Argument(help="One program; all if absent.")] = None,
+    lines: Annotated[int, typer.Option(help="Lines from the end of each log.")] = 20,
+) -> None:
+    """Print the ends of the logs."""
+    with sentences():
+        overview.tail(STATE, name, lines, Console())
+
+
+@app.command()
+def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Stop the run and delete its documents, indexes, secrets and logs."""
+    if not yes:
+        typer.confirm(f"Delete all data, secrets and logs of {STATE.parent}?", abort=True)
+    with sentences():
+        places = overview.reset(STATE, LocalSettings().cache)
+    print(f"deleted; the downloads stay in {places.cache}")

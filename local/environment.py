@@ -35,6 +35,9 @@ class LocalSettings(BaseSettings):
         validation_alias=AliasChoices("OLLAMA_HOST"),
         description="Where a running Ollama answers, as Ollama itself reads it.",
     )
+    chat_model: str | None = Field(
+        default=None, description="Chat model of that Ollama; default: the first that it has."
+    )
     java_home: Path | None = Field(
         default=None,
         validation_alias=AliasChoices("ACTIONSTREAM_JAVA_HOME"),
@@ -53,7 +56,7 @@ class LocalSettings(BaseSettings):
 
 def inherited() -> dict[str, str]:
     """Returns: a copy of this process's environment, for a child that runs as the same user."""
-    return dict(os.environ)
+    return dict(os.environ)  # noqa: TID251 - a child inherits all, a setting is read above
 
 
 def bare(home: Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The estate: which servers a run has, on which ports, and the settings that lead to them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local import maven, secrets_file
@@ -10,7 +10,7 @@ from local.environment import LocalSettings
 from local.places import Places
 from local.ports import HOST, Ports
 from local.program import Program
-from local.servers import kafka, opensearch, postgres, s3
+from local.servers import kafka, models, opensearch, postgres, s3
 
 BUCKET = "actionstream"
 
@@ -24,6 +24,10 @@ class Estate:
     settings: LocalSettings
     servers: tuple[Program, ...]
     variables: dict[str, str]
+
+    def with_model_server(self) -> "Estate":
+        """Returns: the same estate with the local model server."""
+        return replace(self, servers=(*self.servers, models.describe(self.places, self.ports)))
 
     def fetch(self, report: Callable[[str], None]) -> None:
         """Bring what the servers need into the cache; quick when it is there.

@@ -57,25 +57,15 @@ class Leash:
                 await asyncio.sleep(_LOCK_PAUSE_S)
         else:
             raise Obstacle(
-                f"What an earlier run left does not end: see {state / 'run.json'} for its processes."
+                f"What an earlier run left does not end: {state / 'run.json'} names its processes."
             )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        # The watchdog holds the lock too, so a next run waits until the last server has ended.
-        dog = subprocess.Popen(
-            [sys.executable, "-I", "-S", watchdog.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[lock.fileno()],
-            start_new_session=True,
-            text=True,
-            bufsize=1,
-        )
-        return cls(lock, dog)
+        return cls(lock, _watchdog(lock))
 
-    async def start(self, program: Program, log: IO[bytes]) -> asyncio.subprocess.Process:
-        """Start a program on the leash, its output going to `log`.
+    async def start(self, program: Program, log: IO[bytes] | None) -> asyncio.subprocess.Process:
+        """Start a program on the leash, its output going to `log`, or to this terminal if None.
 
         Returns: the process; its id is also that of its group.
         """
@@ -89,7 +79,7 @@ class Leash:
             cwd=program.cwd,
             stdin=asyncio.subprocess.PIPE,
             stdout=log,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=asyncio.subprocess.STDOUT if log else None,
             start_new_session=True,
             user=program.uid,
             group=program.uid,
@@ -125,6 +115,19 @@ def kill_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
         return
+
+
+def _watchdog(lock: IO[str]) -> subprocess.Popen[str]:
+    # It holds the lock too, so a next run waits until the last server has ended.
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", watchdog.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        pass_fds=[lock.fileno()],
+        start_new_session=True,
+        text=True,
+        bufsize=1,
+    )
 
 
 def _runs(pid: int) -> bool:

@@ -7,6 +7,7 @@ Maven keeps what it has in a folder of the cache, so a fetch that was interrupte
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,19 @@ def folder(program: str, places: Places) -> Path:
     return places.cache / f"{program}-{hashlib.sha256(listed.encode()).hexdigest()[:12]}"
 
 
-def fetch(program: str, places: Places, report: Report) -> None:
+def fetch(
+    program: str,
+    places: Places,
+    report: Report,
+    find: Callable[[str], str | None] = shutil.which,
+) -> None:
     """Bring the files of `program` into its folder, once.
+
+    Args:
+        program: `kafka`, `opensearch` or `s3proxy`.
+        places: where the cache is.
+        report: prints a line of progress.
+        find: finds a command by name.
 
     Raises:
         Obstacle: no Maven, no network, a full disk, or files that are not the expected ones.
@@ -62,7 +74,7 @@ def fetch(program: str, places: Places, report: Report) -> None:
     if target.is_dir():
         return
     wanted = artefacts(program)
-    maven = shutil.which("mvn")
+    maven = find("mvn")
     if maven is None:
         raise Obstacle(
             "Maven (`mvn`) is not installed: install it, on Debian with `apt-get install maven`."
@@ -70,25 +82,20 @@ def fetch(program: str, places: Places, report: Report) -> None:
     check_space(places.cache)
     making = target.with_name(f".{target.name}")
     repository = places.cache / "maven"
+    pom = str(_POMS / f"{program}.xml")
     command = [
-        *(
-            maven,
-            "-B",
-            "--no-transfer-progress",
-            "-f",
-            str(_POMS / f"{program}.xml"),
-            f"-Dmaven.repo.local={repository}",
-        ),
+        *(maven, "-B", "--no-transfer-progress", "-f", pom, f"-Dmaven.repo.local={repository}"),
         *(_COPY, f"-DoutputDirectory={making}", "-DincludeScope=runtime"),
     ]
     size = sum(one.size for one in wanted)
+    report(f"{program}: fetching {len(wanted)} files, {size / _MIB:.0f} MB")
     for attempt in range(1, _TRIES + 1):
-        report(f"{program}: fetching {len(wanted)} files, {size / _MIB:.0f} MB (try {attempt})")
-        output = _run(command, repository, report, program)
-        if output is None:
+        complaint = _run(command, repository, report, program)
+        if complaint is None:
             break
-    else:
-        raise _obstacle(program, output)
+        if attempt == _TRIES:
+            raise _obstacle(program, complaint)
+        report(f"{program}: interrupted, going on (try {attempt + 1} of {_TRIES})")
     verify(making, wanted)
     making.rename(target)
 

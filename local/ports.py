@@ -22,6 +22,8 @@ class Ports:
     s3: int
     models: int
     gateway: int
+    worker_1: int
+    worker_2: int
 
     def as_dict(self) -> dict[str, int]:
         """Returns: the ports by name, in their fixed order."""

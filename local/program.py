@@ -14,6 +14,11 @@ async def nothing() -> None:
     """Prepare nothing."""
 
 
+async def always() -> bool:
+    """Returns: True, for a program that is of use as soon as it runs."""
+    return True
+
+
 def nothing_to_fetch(_report: Report) -> None:
     """Fetch nothing."""
 

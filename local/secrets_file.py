@@ -30,7 +30,8 @@ def read(state: Path) -> dict[str, str]:
         text = (state / FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    return dict(found.groups() for line in text.splitlines() if (found := _LINE.match(line)))
+    lines = (_LINE.match(line) for line in text.splitlines())
+    return {found[1]: found[2] for found in lines if found}
 
 
 def keep(state: Path) -> dict[str, str]:

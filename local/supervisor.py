@@ -39,8 +39,7 @@ class _Running:
 class Supervisor:
     """Runs programs until told to stop.
 
-    Use `async with leashed(...)`; then `start` some, any number of times. What `failed` waits for is
-    the end of a program that must not end.
+    `start` some, any number of times; what `failed` waits for is the end of one that must not end.
     """
 
     def __init__(self, places: Places, leash: Leash, say: Callable[[str], None]) -> None:
@@ -97,6 +96,22 @@ class Supervisor:
             await asyncio.gather(*(self._end(running) for running in wave))
             for running in wave:
                 del left[running.program.name]
+
+    async def perform(self, program: Program) -> int:
+        """Run a program that ends by itself, on this terminal.
+
+        Returns: its exit code.
+        """
+        process = await self._leash.start(program, None)
+        try:
+            return await process.wait()
+        except asyncio.CancelledError:
+            kill_group(process.pid, program.stop_signal)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), program.grace_s)
+            raise
+        finally:
+            self._leash.ended(process.pid)
 
     def pids(self) -> dict[str, int]:
         """Returns: the process id of each program that runs."""

@@ -1,9 +1,9 @@
 """The watchdog: ends the programs of a run when its supervisor is gone, however that happened.
 
 Runs as a process of its own with only the standard library. Reads lines from its standard input, a
-pipe that only the supervisor writes to: `+ GROUP SIGNAL` when a process group begins, `- GROUP` when
-it has ended. The end of the pipe means that the supervisor died: what is left is asked to end, then
-killed. A pipe works the same on Linux and macOS, which a parent-death signal does not.
+pipe that only the supervisor writes to: `+ GROUP SIGNAL` when a process group begins, `- GROUP`
+when it has ended. The end of the pipe means that the supervisor died: what is left is asked to end,
+then killed. A pipe works the same on Linux and macOS, which a parent-death signal does not.
 """
 
 import os

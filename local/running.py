@@ -1,0 +1,119 @@
+"""`make run`: from nothing to a product that has worked through its sample documents."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from local import estate, ollama, ports, secrets_file
+from local.environment import LocalSettings, inherited
+from local.errors import Obstacle
+from local.estate import Estate
+from local.places import PROJECT
+from local.program import Program, always
+from local.servers import product
+from local.session import first_problem, supervised
+from local.supervisor import Supervisor
+
+WORKERS = 2
+SAMPLE = "examples/documents/invoice-01.pdf"
+
+
+async def run(state: Path, say: Callable[[str], None]) -> None:
+    """Run everything until a signal or until something that cannot be restarted dies.
+
+    Raises:
+        Obstacle: with the sentence that says what to do.
+    """
+    began = time.monotonic()
+    settings = LocalSettings()
+    planned = estate.plan(
+        state, ports.from_base(settings.port_base, settings.gateway_port), settings
+    )
+    planned = await _with_models(planned, say)
+    async with supervised(planned, say) as supervisor:
+        say("the servers are ready")
+        with first_problem():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(supervisor.failed())
+                await bring_up(supervisor, planned, say)
+                say(f"everything is up after {time.monotonic() - began:.0f} s")
+                await actionstream(supervisor, planned, "demo")
+                _explain(planned, supervisor)
+
+
+async def bring_up(supervisor: Supervisor, planned: Estate, say: Callable[[str], None]) -> None:
+    """Prepare tables, roles, indexes, buckets and topics, then start gateway and workers.
+
+    Raises:
+        Obstacle: one of them failed; what it said stands above on the terminal.
+    """
+    await actionstream(supervisor, planned, "migrate")
+    await actionstream(supervisor, planned, "topics", "apply")
+    say("tables, roles, indexes, bucket and topics are there")
+    workers = (
+        product.worker(number, planned.ports, planned.variables) for number in range(1, WORKERS + 1)
+    )
+    await supervisor.start((product.gateway(planned.ports, planned.variables), *workers))
+    say("gateway and workers are ready")
+
+
+async def actionstream(supervisor: Supervisor, planned: Estate, *arguments: str) -> None:
+    """Run one command of the product on this terminal.
+
+    Raises:
+        Obstacle: it failed.
+    """
+    command = Program(
+        name=arguments[0],
+        argv=(product.COMMAND, *arguments),
+        env=inherited() | planned.variables,
+        ready=always,
+    )
+    if code := await supervisor.perform(command):
+        raise Obstacle(f"`actionstream {' '.join(arguments)}` failed ({code}); see above.")
+
+
+async def _with_models(planned: Estate, say: Callable[[str], None]) -> Estate:
+    settings = planned.settings
+    found = await ollama.look(settings.ollama_url)
+    if settings.models == "ollama":
+        chosen = ollama.choose(found, settings.ollama_url, settings.chat_model)
+        say(f"models: {chosen['ACTIONSTREAM_CHAT_MODEL']} of the Ollama at {settings.ollama_url}")
+        variables = {**planned.variables, **chosen}
+        secrets_file.write(planned.places.state, variables)
+        return replace(planned, variables=variables)
+    if found is not None:
+        say(
+            f"an Ollama answers at {found.url} with {', '.join(found.models) or 'no models'}; "
+            "to use it: make run MODELS=ollama"
+        )
+    return planned.with_model_server()
+
+
+def _explain(planned: Estate, supervisor: Supervisor) -> None:
+    """Print what a person can do next, in a second terminal."""
+    url = planned.variables["ACTIONSTREAM_GATEWAY_URL"]
+    environment = _short(planned.places.state / secrets_file.FILE)
+    worker = supervisor.pids().get("worker-1", 0)
+    print(
+        f"""
+The API is at {url} and described at {url}/docs. In a second terminal, in this folder:
+
+  1. source {environment} && source .venv/bin/activate
+  2. upload a file:   curl -sS {url}/v1/documents -F file=@{SAMPLE} \\
+                        -H "Authorization: Bearer $ACTIONSTREAM_API_KEY"
+  3. search it:       actionstream search "invoice total"
+  4. kill a worker, watch it come back, nothing lost:   kill -9 {worker}; make status
+  5. the logs are in {_short(planned.places.logs)}:   make logs, make logs NAME=worker-1
+
+`actionstream demo --clear` removes the samples, `make reset` everything.
+Ctrl-C stops all that was started here; the data stays for the next `make run`.
+""",
+        flush=True,
+    )
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else str(path)

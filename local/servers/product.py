@@ -1,0 +1,42 @@
+"""The product's own processes as the supervisor runs them: the gateway and the workers."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local import readiness
+from local.environment import inherited
+from local.ports import HOST, Ports
+from local.program import Program
+
+#: The command beside the Python that runs this, so that no other installation is picked up.
+COMMAND = str(Path(sys.executable).with_name("actionstream"))
+GATEWAY = "gateway"
+
+
+def gateway(ports: Ports, variables: Mapping[str, str]) -> Program:
+    """Returns: the HTTP API on `ports.gateway`; ready when its own `/ready` says so."""
+    return Program(
+        name=GATEWAY,
+        argv=(COMMAND, "gateway"),
+        env=inherited()
+        | dict(variables)
+        | {"ACTIONSTREAM_HOST": HOST, "ACTIONSTREAM_PORT": str(ports.gateway)},
+        port=ports.gateway,
+        ready=lambda: readiness.http_ok(f"http://{HOST}:{ports.gateway}/ready"),
+        restarts=True,
+    )
+
+
+def worker(number: int, ports: Ports, variables: Mapping[str, str]) -> Program:
+    """Returns: the worker `number` (from 1), which runs all stages."""
+    port = ports.as_dict()[f"worker_{number}"]
+    return Program(
+        name=f"worker-{number}",
+        argv=(COMMAND, "worker"),
+        env=inherited() | dict(variables) | {"ACTIONSTREAM_METRICS_PORT": str(port)},
+        port=port,
+        ready=lambda: readiness.http_ok(f"http://{HOST}:{port}/live"),
+        restarts=True,
+        grace_s=20,
+    )

@@ -1,0 +1,48 @@
+"""Running a command, such as the tests or a benchmark, against servers made for it alone."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from local import estate, ports
+from local.environment import LocalSettings, inherited
+from local.program import Program, always
+from local.running import bring_up
+from local.session import supervised
+
+
+async def run_with_servers(
+    command: tuple[str, ...], say: Callable[[str], None], *, product: bool
+) -> int:
+    """Start servers on free ports with empty data, run a command, end and delete all.
+
+    Args:
+        command: what to run; it gets the addresses by environment.
+        say: prints a line of progress.
+        product: whether gateway and workers run too.
+
+    Returns: its exit code.
+
+    Raises:
+        Obstacle: the servers could not be had.
+    """
+    state = Path(tempfile.mkdtemp(prefix="actionstream-"))
+    planned = estate.plan(state, ports.free(), LocalSettings(), throwaway=True).with_model_server()
+    try:
+        async with supervised(planned, say) as supervisor:
+            say("the servers are ready")
+            if product:
+                await bring_up(supervisor, planned, say)
+            return await supervisor.perform(
+                Program(
+                    name="command",
+                    argv=command,
+                    env=inherited() | planned.variables,
+                    cwd=Path.cwd(),
+                    ready=always,
+                )
+            )
+    finally:
+        shutil.rmtree(planned.places.data, ignore_errors=True)
+        shutil.rmtree(state, ignore_errors=True)
