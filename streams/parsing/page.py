@@ -1,4 +1,4 @@
-"""What parsing a document yields: pages of text, each with the places of its words where they were read by OCR.
+"""What parsing a document yields: pages of text, with the places of the words that OCR read.
 
 Reads and writes nothing; every value can be pickled, because pages cross a process boundary.
 """
@@ -57,6 +57,7 @@ class ParsedPart:
 
     `next_page` is the number of the first page not yet read, or None when the document is done;
     `page_count` counts all its pages; `title` is the document's own title, if it has one.
+    `notes` are sentences on what was mended or could not be read: nothing is lost in silence.
     """
 
     pages: tuple[Page, ...]
@@ -64,3 +65,4 @@ class ParsedPart:
     next_page: int | None = None
     title: str | None = None
     attachments: tuple[Attachment, ...] = field(default=())
+    notes: tuple[str, ...] = ()
