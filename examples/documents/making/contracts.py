@@ -3,7 +3,6 @@
 from making import office, pdf
 from making.sample import Money, Sample, date, text
 
-_EUROS = Money(",", "EUR")
 _POUNDS = Money(".", "GBP")
 
 _SERVICES = (

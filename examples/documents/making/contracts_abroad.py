@@ -4,7 +4,6 @@ from making import pdf
 from making.sample import Money, Sample, date, text
 
 _EUROS = Money(",", "EUR")
-_POUNDS = Money(".", "GBP")
 
 _LEASE = (
     (

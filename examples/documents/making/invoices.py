@@ -6,7 +6,6 @@ from making.sample import Money, Sample, date, iban, text
 _COLUMNS = "description quantity unit_price amount"
 
 _POUNDS = Money(".", "GBP")
-_EUROS = Money(",", "EUR")
 _DOLLARS = Money(".", "USD")
 
 _HARBOUR_ROWS = (

@@ -5,9 +5,7 @@ from making.sample import Money, Sample, date, iban, text
 
 _COLUMNS = "description quantity unit_price amount"
 
-_POUNDS = Money(".", "GBP")
 _EUROS = Money(",", "EUR")
-_DOLLARS = Money(".", "USD")
 
 _ALPENHOLZ_ROWS = (
     ("Esstisch Eiche massiv\n220 x 95 cm, geölt", "2", "1.234,56 €", "2.469,12 €"),

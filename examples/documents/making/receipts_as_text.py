@@ -3,9 +3,7 @@
 from making import office
 from making.sample import Money, Sample, date, text
 
-_POUNDS = Money(".", "GBP")
 _EUROS = Money(",", "EUR")
-_RINGGIT = Money(".", "MYR")
 _DOLLARS = Money(".", "USD")
 
 _COLUMNS = "description quantity unit_price amount"

@@ -30,7 +30,9 @@ def image(pdf: bytes, scanner: Scanner) -> Image.Image:
     """The first page of the PDF as a grey image; the same page and scanner yield the same image."""
     document = pypdfium2.PdfDocument(pdf)
     try:
-        page = document[0].render(scale=scanner.dots / 72, grayscale=True).to_pil().convert("L")
+        page: Image.Image = (
+            document[0].render(scale=scanner.dots / 72, grayscale=True).to_pil().convert("L")
+        )
     finally:
         document.close()
     if scanner.angle:
