@@ -83,7 +83,8 @@ def _decode(content: str) -> dict[str, Any]:
     try:
         answer = json.loads(content)
     except json.JSONDecodeError as error:
-        cut = "is cut off" if error.pos >= len(content.rstrip()) else "is not JSON"
+        ended = error.pos >= len(content.rstrip()) or error.msg.startswith("Unterminated")
+        cut = "is cut off" if ended else "is not JSON"
         raise AnswerMismatch(f"the answer {cut} at character {error.pos}") from None
     except (ValueError, RecursionError):
         raise AnswerMismatch("the answer is not JSON that can be read") from None
