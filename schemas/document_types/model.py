@@ -15,9 +15,15 @@ MAX_FIELDS = 64
 """The most fields of one type, columns counted; an answer of more is seldom complete."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
-Description = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-Example = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+# Control characters are refused because neither a prompt nor a Postgres text may hold a NUL, and
+# a line break in a title or label would forge a line of its own in a prompt.
+_LINE = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
+_TEXT = r"^[^\x00-\x08\x0b-\x1f\x7f]+$"
+
+Label = Annotated[str, StringConstraints(max_length=64, pattern=_LINE)]
+Title = Annotated[str, StringConstraints(max_length=100, pattern=_LINE)]
+Description = Annotated[str, StringConstraints(max_length=500, pattern=_TEXT)]
+Example = Annotated[str, StringConstraints(max_length=2000, pattern=_TEXT)]
 
 
 class Kind(StrEnum):
@@ -142,9 +148,9 @@ class DocumentType(_Strict):
     """
 
     name: Name
-    title: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    title: Title
     version: int = Field(default=1, ge=1, le=1_000_000)
-    description: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    description: Annotated[str, StringConstraints(max_length=1000, pattern=_TEXT)]
     examples: tuple[Example, ...] = Field(default=(), max_length=16, strict=False)
     review_threshold: float = Field(default=0.8, ge=0, le=1)
     fields: FieldsSchema = Field(default_factory=FieldsSchema)
