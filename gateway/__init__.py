@@ -1,1 +1,1 @@
-""""""
+"""The HTTP surface: it reads, publishes requests, and waits for their results."""

@@ -1,0 +1,154 @@
+"""What handlers ask for: the state, the caller, how the call wants its answer."""
+
+import hmac
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Header, Query, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import Field
+
+from gateway.errors import Unauthorised, UnsupportedMediaType
+from gateway.state import State
+from schemas.api.documents import CorrelationId, IdempotencyKey
+
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])", re.ASCII)
+_TRACE: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: a tenant, and within it one end user or, with a plain key, everyone."""
+
+    gpt_id: str
+    subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that starts work: who, and how it wants its answer."""
+
+    principal: Principal
+    method: str
+    route: str
+    wait_s: float | None
+    idempotency_key: str | None
+    correlation_id: str | None
+    traceparent: str | None
+
+
+def authenticate(request: Request) -> Principal:
+    """Returns: the caller of a request.
+
+    Raises:
+        Unauthorised: there is no bearer key, or it is not ours.
+    """
+    settings = state_of(request).settings
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthorised("send the header Authorization: Bearer <your API key>")
+    expected = settings.api_key.get_secret_value()
+    if not hmac.compare_digest(key.strip().encode(), expected.encode()):
+        raise Unauthorised("the API key is not valid; check it, or ask for a new one")
+    return Principal(settings.gpt_id, None)
+
+
+class SecuredRoute(APIRoute):
+    """A route that authenticates before anything of the body is read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Returns: FastAPI's handler behind authentication and a check of the media type."""
+        handler = super().get_route_handler()
+        takes_json = self.body_field is not None
+
+        async def secured(request: Request) -> Response:
+            request.state.principal = authenticate(request)
+            if takes_json and not _is_json(request):
+                raise UnsupportedMediaType("send JSON with Content-Type: application/json")
+            return await handler(request)
+
+        return secured
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not kind:
+        # An optional body may be absent altogether.
+        return request.headers.get("content-length", "0") == "0" and (
+            "transfer-encoding" not in request.headers
+        )
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def state_of(request: Request) -> State:
+    """Returns: the clients that the lifespan opened."""
+    state: State = request.app.state.gateway
+    return state
+
+
+def principal_of(request: Request) -> Principal:
+    """Returns: the caller whom the route has authenticated."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+WaitQuery = Annotated[
+    Annotated[float, Field(ge=0, le=3600)] | None,
+    Query(
+        description="Seconds to wait for the result, at most 40; more counts as 40. Past them the "
+        "answer is 202 with a status_url."
+    ),
+]
+PreferHeader = Annotated[
+    str | None, Header(description="`wait=N` does what wait_s does.", max_length=256)
+]
+
+
+def wanted_wait(wait_s: float | None, prefer: str | None) -> float | None:
+    """Returns: the seconds asked for, by parameter before header; none where neither says."""
+    if wait_s is not None:
+        return wait_s
+    found = _WAIT.search(prefer or "")
+    return None if found is None else float(found[1])
+
+
+def call_of(
+    *,
+    request: Request,
+    wait_s: WaitQuery = None,
+    idempotency_key: Annotated[
+        IdempotencyKey | None,
+        Query(description="Makes a repeat harmless: it gets the first one's answer. Kept 30 days."),
+    ] = None,
+    correlation_id: Annotated[
+        CorrelationId | None,
+        Query(description="Your own id, echoed in results, events, logs and headers."),
+    ] = None,
+    idempotency_key_header: Annotated[
+        IdempotencyKey | None,
+        Header(alias="Idempotency-Key", description="Does what idempotency_key does."),
+    ] = None,
+    correlation_id_header: Annotated[
+        CorrelationId | None,
+        Header(alias="X-Correlation-ID", description="Does what correlation_id does."),
+    ] = None,
+    prefer: PreferHeader = None,
+) -> Call:
+    """Returns: how the call wants its answer; parameters go before headers."""
+    trace = request.headers.get("traceparent", "")
+    return Call(
+        principal=principal_of(request),
+        method=request.method,
+        route=request.scope["path"],
+        wait_s=wanted_wait(wait_s, prefer),
+        idempotency_key=idempotency_key or idempotency_key_header,
+        correlation_id=correlation_id or correlation_id_header,
+        traceparent=trace if _TRACE.fullmatch(trace) else None,
+    )
+
+
+StateDep = Annotated[State, Depends(state_of)]
+CallerDep = Annotated[Principal, Depends(principal_of)]
+CallDep = Annotated[Call, Depends(call_of)]

@@ -1,0 +1,80 @@
+"""Vectors of search queries, from an Ollama API; without one, search goes by words."""
+
+import time
+from collections import OrderedDict
+from typing import Final
+
+import httpx
+import structlog
+from ollama import AsyncClient, ResponseError
+
+from gateway.settings import GatewaySettings
+from schemas.embedding_text import prepare
+
+_CACHED: Final = 2048
+_PAUSE_S: Final = 5.0
+_MAX_CHARS: Final = 2000
+_FAULTS = (ResponseError, httpx.HTTPError, ConnectionError, TimeoutError, ValueError)
+_log = structlog.get_logger("gateway.embedder")
+
+
+class Embedder:
+    """The client, a cache of its answers, and a pause after a failure."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._model = settings.embedding_model
+        self._dimensions = settings.embedding_dimensions
+        self._client = AsyncClient(
+            host=settings.ollama_url, timeout=settings.embed_timeout.total_seconds()
+        )
+        self._cache: OrderedDict[str, list[float]] = OrderedDict()
+        self._away_until = 0.0
+
+    async def embed(self, query: str) -> list[float] | None:
+        """Returns: the query's vector; none where the model server is away or answers oddly.
+
+        Source: Ollama HTTP API, POST /api/embed.
+        """
+        prepared = prepare(query)[:_MAX_CHARS]
+        if not prepared:
+            return None
+        if (known := self._cache.get(prepared)) is not None:
+            self._cache.move_to_end(prepared)
+            return known
+        # One slow failure is enough: the searches right after it do not wait for another.
+        if time.monotonic() < self._away_until:
+            return None
+        vector = await self._ask(prepared)
+        if vector is not None:
+            self._cache[prepared] = vector
+            if len(self._cache) > _CACHED:
+                self._cache.popitem(last=False)
+        return vector
+
+    async def ping(self) -> None:
+        """Ask for the list of models.
+
+        Raises:
+            ResponseError, httpx.HTTPError, ConnectionError: the server does not answer.
+            LookupError: it does not have the embedding model.
+        """
+        models = {model.model or "" for model in (await self._client.list()).models}
+        wanted = self._model
+        if not {wanted, f"{wanted}:latest", wanted.removesuffix(":latest")} & models:
+            raise LookupError(f"the model server does not have {wanted}")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()  # type: ignore[no-untyped-call]
+
+    async def _ask(self, prepared: str) -> list[float] | None:
+        try:
+            answer = await self._client.embed(model=self._model, input=prepared, truncate=True)
+            vector = [float(number) for number in answer.embeddings[0]]
+            if len(vector) != self._dimensions or not any(vector):
+                raise ValueError(f"{len(vector)} dimensions instead of {self._dimensions}")
+        except (*_FAULTS, IndexError) as error:
+            self._away_until = time.monotonic() + _PAUSE_S
+            _log.warning("no query vector, searching by words", error=str(error)[:200])
+            return None
+        return vector

@@ -1,0 +1,183 @@
+"""What can go wrong in the gateway; each error knows the problem document it becomes.
+
+GatewayError
+├── Unauthorised           401  no key, or not ours
+├── NotFound               404  no such thing, or not this tenant's
+│   └── Deleted            404  it was there; its tombstone is
+├── NotReady               409  handed out, but not worked off far enough
+├── TooLarge               413  body above the limit
+├── UnsupportedMediaType   415  neither JSON nor what the call takes
+├── RangeNotSatisfiable    416  beyond the end of the file
+├── Malformed              400  not JSON, not multipart, a cursor that is none
+├── InvalidInput           422  well-formed, but a value is wrong
+│   └── KeyReused          422  the idempotency key belongs to another body
+├── RequestFailed          own  the result of a request that was waited for
+└── Unavailable            503  a server behind the gateway is away
+    ├── QueueFull          503  too many records wait for the brokers
+    └── MaybePublished     503  the record may or may not be in the log
+"""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+from schemas.api.problems import ApiProblem
+from schemas.problems import FieldError, Problem
+
+
+class GatewayError(Exception):
+    """An error that a client sees. `detail` says what happened and what to do."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: dict[str, str] | None = None,
+        retry_after_s: int | None = None,
+        idempotency_key: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+        self.retry_after_s = retry_after_s
+        self.idempotency_key = idempotency_key
+        self.request_id = request_id
+
+    def problem(self, instance: str | None = None) -> ApiProblem:
+        """Returns: the problem document, without anything of the server's insides."""
+        return ApiProblem(
+            type=f"/problems/{self.code}",
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            code=self.code,
+            instance=instance,
+            request_id=self.request_id,
+            errors=self.errors,
+            retry_after_s=self.retry_after_s,
+            idempotency_key=self.idempotency_key,
+        )
+
+
+class Unauthorised(GatewayError):
+    """No key, or not one of ours."""
+
+    status, code, title = 401, "unauthorised", "Not authorised"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="actionstream"'})
+
+
+class NotFound(GatewayError):
+    """Nothing there that this key may see."""
+
+    status, code, title = 404, "not-found", "Not found"
+
+
+class Deleted(NotFound):
+    """It was there and has been deleted."""
+
+    code, title = "deleted", "Deleted"
+
+
+class NotReady(GatewayError):
+    """The id is valid, but the work has not got that far."""
+
+    status, code, title = 409, "not-ready", "Not ready yet"
+
+
+class TooLarge(GatewayError):
+    """The body is above the limit."""
+
+    status, code, title = 413, "too-large", "Too large"
+
+
+class UnsupportedMediaType(GatewayError):
+    """The body is of a kind that the call does not take."""
+
+    status, code, title = 415, "unsupported-media-type", "Unsupported media type"
+
+
+class RangeNotSatisfiable(GatewayError):
+    """The range begins behind the end of the file."""
+
+    status, code, title = 416, "range-not-satisfiable", "Range not satisfiable"
+
+
+class Malformed(GatewayError):
+    """The input cannot be read at all."""
+
+    status, code, title = 400, "malformed", "Malformed input"
+
+
+class InvalidInput(GatewayError):
+    """The input can be read, but a value in it is wrong."""
+
+    status, code, title = 422, "invalid-input", "Invalid input"
+
+    @classmethod
+    def at(cls, pointer: str, detail: str) -> "InvalidInput":
+        """Returns: the error of one wrong value."""
+        return cls(f"{pointer}: {detail}", errors=[FieldError(pointer=pointer, detail=detail)])
+
+
+class EmptyFile(InvalidInput):
+    """A file without a byte."""
+
+    code, title = "empty-file", "Empty file"
+
+
+class KeyReused(InvalidInput):
+    """The idempotency key was used with another body."""
+
+    code, title = "idempotency-key-reused", "Idempotency key reused"
+
+
+class RequestFailed(GatewayError):
+    """A request that was waited for failed; its own problem is what the client gets."""
+
+    def __init__(self, problem: Problem, request_id: str) -> None:
+        super().__init__(problem.detail, request_id=request_id)
+        self._problem = problem
+
+    def problem(self, instance: str | None = None) -> ApiProblem:
+        """Returns: the problem that the worker stored."""
+        status = self._problem.status if 400 <= self._problem.status <= 599 else 500  # noqa: PLR2004
+        kept = self._problem.model_dump(exclude={"status", "request_id", "instance"})
+        return ApiProblem(**kept, status=status, request_id=self.request_id, instance=instance)
+
+
+class Unavailable(GatewayError):
+    """A server behind the gateway does not answer; trying again later can help."""
+
+    status, code, title = 503, "unavailable", "Temporarily unavailable"
+
+    def __init__(
+        self, detail: str, *, retry_after_s: float = 5, idempotency_key: str | None = None
+    ) -> None:
+        seconds = max(1, math.ceil(retry_after_s))
+        super().__init__(
+            detail,
+            retry_after_s=seconds,
+            headers={"Retry-After": str(seconds)},
+            idempotency_key=idempotency_key,
+        )
+
+
+class QueueFull(Unavailable):
+    """Too many records wait for the brokers; nothing was published."""
+
+    code, title = "queue-full", "Too many requests in flight"
+
+
+class MaybePublished(Unavailable):
+    """The brokers did not acknowledge in time; the record may be in the log all the same."""
+
+    code, title = "maybe-accepted", "Possibly accepted"

@@ -1,0 +1,54 @@
+"""What all lists share: the parameters `where`, `limit` and `cursor`, and the link to the next page."""
+
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import Query, Request, Response
+
+from gateway.cursors import MAX_CHARS
+from gateway.errors import InvalidInput
+from schemas.problems import FieldError
+from schemas.where import MAX_TEXT, Condition, InvalidWhere, parse
+
+DEFAULT_LIMIT: Final = 20
+MAX_LIMIT: Final = 100
+
+WhereQuery = Annotated[
+    str | None,
+    Query(
+        max_length=MAX_TEXT,
+        description='Conditions as JSON, all of which hold: {"type":"invoice","fields.total":'
+        '{"gte":100},"metadata.customer":"ACME"}. Operators: eq ne gt gte lt lte in prefix exists '
+        "contains. Names: status type needs_review content_type filename created_at confidence "
+        "metadata.<key> fields.<name>.",
+    ),
+]
+LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Most items of a page.")]
+CursorQuery = Annotated[
+    str | None,
+    Query(max_length=MAX_CHARS, description="next_cursor of the page before; the rest unchanged."),
+]
+
+
+def conditions(where: str | dict[str, Any] | None) -> tuple[Condition, ...]:
+    """Returns: the conditions of a `where`.
+
+    Raises:
+        InvalidInput: it cannot be used; pointers begin with /where.
+    """
+    try:
+        return parse(where)
+    except InvalidWhere as error:
+        errors = [
+            FieldError(pointer=f"/where{one.pointer}", detail=one.detail) for one in error.errors
+        ]
+        detail = "; ".join(f"{one.pointer}: {one.detail}" for one in errors[:3])
+        raise InvalidInput(detail, errors=errors) from error
+
+
+def link_next(request: Request, response: Response, cursor: str | None) -> None:
+    """Add `Link: …; rel="next"` (RFC 8288) where there is a next page."""
+    if cursor is not None:
+        kept = [(name, value) for name, value in request.query_params.items() if name != "cursor"]
+        query = urlencode([*kept, ("cursor", cursor)])
+        response.headers["Link"] = f'<{request.scope["path"]}?{query}>; rel="next"'

@@ -1,0 +1,85 @@
+"""How the gateway logs: one JSON line an event on stdout, or text on a terminal.
+
+Nothing here logs bodies, texts of documents, or keys.
+"""
+
+import logging
+import sys
+import time
+from typing import Any, Final
+
+import structlog
+
+from schemas.settings import SharedSettings
+
+_PER_MINUTE: Final = 20
+
+
+class RateLimit(logging.Filter):
+    """Lets a logger through a number of times a minute, then says how many it held back.
+
+    librdkafka repeats itself many times a second while a broker is away.
+    """
+
+    def __init__(self, per_minute: int = _PER_MINUTE) -> None:
+        super().__init__()
+        self._limit = per_minute
+        self._since = 0.0
+        self._seen = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Returns: whether the record is logged; the first of a new minute tells of those lost."""
+        now = time.monotonic()
+        if now - self._since >= 60:  # noqa: PLR2004 - a minute
+            held = max(0, self._seen - self._limit)
+            self._since, self._seen = now, 0
+            if held:
+                record.msg = f"{record.getMessage()} ({held} records before this held back)"
+                record.args = ()
+        self._seen += 1
+        return self._seen <= self._limit
+
+
+def configure(settings: SharedSettings) -> None:
+    """Set up structlog and the standard library's logging for this process."""
+    level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
+    text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stdout.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    rendering: list[Any] = (
+        [structlog.dev.ConsoleRenderer()]
+        if text
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    _quieten()
+
+
+def _quieten() -> None:
+    # The edge writes one line a request itself, with more in it.
+    logging.getLogger("uvicorn.access").disabled = True
+    for name in ("httpx", "httpcore", "opensearch", "botocore", "aiobotocore"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in ("gateway.kafka.publisher", "gateway.kafka.results"):
+        logger = logging.getLogger(name)
+        logger.filters[:] = [RateLimit()]

@@ -1,0 +1,60 @@
+"""Every metric of the gateway, in one catalogue."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 45)
+
+
+class Metrics:
+    """The gateway's metrics in a registry of their own, so that tests can have several."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "actionstream_http_requests",
+            "Calls answered, by route template; a rise of 5xx says that a server is away.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "actionstream_http_request_seconds",
+            "Time from a call's head to its answer's end, waiting included.",
+            ("method", "route"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(
+            "actionstream_http_in_flight", "Calls being worked on.", registry=self.registry
+        )
+        self.published = Counter(
+            "actionstream_records_published",
+            "Records by outcome: acknowledged, refused (not sent), unknown (maybe in the log).",
+            ("topic", "outcome"),
+            registry=self.registry,
+        )
+        self.uploaded_bytes = Counter(
+            "actionstream_uploaded_bytes",
+            "Bytes put in the object store.",
+            registry=self.registry,
+        )
+        self.searches = Counter(
+            "actionstream_searches",
+            "Searches by the mode that answered; keyword beside a wish for more means no embedder.",
+            ("asked", "answered"),
+            registry=self.registry,
+        )
+        self.waiting = Gauge(
+            "actionstream_waiting_calls",
+            "Calls that wait for a result.",
+            registry=self.registry,
+        )
+
+    def count_published(self, topic: str, outcome: str) -> None:
+        """Count one record that was published, or was not."""
+        self.published.labels(topic, outcome).inc()
+
+    def watch_waiting(self, count: Callable[[], int]) -> None:
+        """Show how many calls wait, asked for at each scrape."""
+        self.waiting.set_function(count)

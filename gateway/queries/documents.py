@@ -1,0 +1,208 @@
+"""Reads of documents: one, a page of them, its timeline and its attachments."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, select, tuple_
+
+from gateway.database import Reader, Row
+from gateway.deps import Principal
+from gateway.errors import Deleted
+from gateway.queries.conditions import compiled
+from gateway.queries.requests import ASK_AGAIN_S
+from gateway.queries.scope import owned
+from schemas.api.documents import (
+    ChildDocument,
+    DocumentDetail,
+    DocumentPage,
+    DocumentSummary,
+    TimelineStep,
+)
+from schemas.problems import Problem
+from schemas.states import FINAL, Status
+from schemas.tables import DOCUMENTS, STEPS
+from schemas.where import Condition
+
+_ATTACHMENTS: Final = 100
+_STEPS: Final = 1000
+_SUMMARY: Final = (
+    "document_id",
+    "status",
+    "version",
+    "title",
+    "filename",
+    "metadata",
+    "content_type",
+    "size_bytes",
+    "page_count",
+    "type",
+    "type_confidence",
+    "fields",
+    "confidence",
+    "needs_review",
+    "parent_id",
+    "duplicate_of",
+    "correlation_id",
+    "problem",
+    "created_at",
+    "updated_at",
+    "completed_at",
+)
+_DETAIL: Final = (
+    *_SUMMARY,
+    "request_id",
+    "run_id",
+    "sha256",
+    "chunk_count",
+    "s3_key",
+    "deleted_at",
+    "indexed_version",
+)
+
+
+def _columns(names: tuple[str, ...]) -> Select[Any]:
+    return select(*(DOCUMENTS.c[name] for name in names))
+
+
+async def find(reader: Reader, principal: Principal, document_id: str) -> Row | None:
+    """Returns: the row of a document; none where it is not stored yet.
+
+    Raises:
+        Deleted: it bears a tombstone.
+    """
+    statement = _columns(_DETAIL).where(
+        DOCUMENTS.c.document_id == document_id, *owned(DOCUMENTS, principal)
+    )
+    row = await reader.row(statement)
+    if row is not None and row["deleted_at"] is not None:
+        raise Deleted("the document has been deleted")
+    return row
+
+
+async def page(
+    reader: Reader,
+    principal: Principal,
+    conditions: tuple[Condition, ...],
+    limit: int,
+    after: tuple[datetime, str] | None,
+) -> DocumentPage:
+    """Returns: up to `limit` documents, newest first, behind the position `after`.
+
+    The page bears no cursor yet; `has_more` says whether it is to have one.
+    """
+    order = (DOCUMENTS.c.created_at, DOCUMENTS.c.document_id)
+    statement = (
+        _columns(_SUMMARY)
+        .where(
+            *owned(DOCUMENTS, principal),
+            DOCUMENTS.c.deleted_at.is_(None),
+            *compiled(conditions),
+        )
+        .order_by(*(column.desc() for column in order))
+        .limit(limit + 1)
+    )
+    if after is not None:
+        statement = statement.where(tuple_(*order) < tuple_(*after))
+    rows = await reader.rows(statement)
+    return DocumentPage(
+        items=[summary(row) for row in rows[:limit]],
+        next_cursor=None,
+        has_more=len(rows) > limit,
+    )
+
+
+def summary(row: Row) -> DocumentSummary:
+    """Returns: a document's row as lists show it."""
+    return DocumentSummary(**_shown(row, _SUMMARY))
+
+
+def _shown(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
+    values = {name: row[name] for name in names}
+    problem = values["problem"]
+    values["problem"] = None if problem is None else Problem.model_validate(problem)
+    return values
+
+
+async def detail(reader: Reader, principal: Principal, row: Row) -> DocumentDetail:
+    """Returns: a document with its timeline and its attachments."""
+    document_id = row["document_id"]
+    names = (*_SUMMARY, "request_id", "run_id", "sha256", "chunk_count")
+    return DocumentDetail(
+        **_shown(row, names),
+        retry_after_s=None if row["status"] in FINAL else ASK_AGAIN_S,
+        timeline=await _timeline(reader, principal, document_id),
+        attachments=await _attachments(reader, principal, document_id),
+        links=links(document_id),
+    )
+
+
+def accepted(document_id: str) -> DocumentDetail:
+    """Returns: what is known of a document whose id was handed out and that is not stored yet."""
+    empty: dict[str, Any] = dict.fromkeys(DocumentDetail.model_fields)
+    return DocumentDetail.model_validate(
+        {
+            **empty,
+            "document_id": document_id,
+            "status": Status.ACCEPTED,
+            "metadata": {},
+            "fields": {},
+            "needs_review": False,
+            "chunk_count": 0,
+            "retry_after_s": ASK_AGAIN_S,
+            "timeline": [],
+            "attachments": [],
+            "links": links(document_id),
+        }
+    )
+
+
+def links(document_id: str) -> dict[str, str]:
+    """Returns: the paths of all that belongs to a document."""
+    path = f"/v1/documents/{document_id}"
+    parts = ("text", "fields", "chunks", "content", "runs")
+    return {"self": path, **{part: f"{path}/{part}" for part in parts}}
+
+
+async def _timeline(reader: Reader, principal: Principal, document_id: str) -> list[TimelineStep]:
+    statement = (
+        select(STEPS)
+        .where(STEPS.c.document_id == document_id, *owned(STEPS, principal))
+        .order_by(STEPS.c.started_at, STEPS.c.part, STEPS.c.stage)
+        .limit(_STEPS)
+    )
+    return [_step(row) for row in await reader.rows(statement)]
+
+
+def _step(row: Row) -> TimelineStep:
+    started, finished, problem = row["started_at"], row["finished_at"], row["problem"]
+    return TimelineStep(
+        run_id=row["run_id"],
+        stage=row["stage"],
+        part=row["part"],
+        state=row["state"],
+        started_at=started,
+        finished_at=finished,
+        duration_ms=None if finished is None else int((finished - started).total_seconds() * 1000),
+        attempts=row["fence"],
+        failures=row["failures"],
+        crashes=row["crashes"],
+        waiting_for=row["waiting_for"],
+        waited_ms=row["waited_ms"],
+        problem=None if problem is None else Problem.model_validate(problem),
+    )
+
+
+async def _attachments(
+    reader: Reader, principal: Principal, document_id: str
+) -> list[ChildDocument]:
+    statement = (
+        _columns(("document_id", "filename", "status"))
+        .where(
+            DOCUMENTS.c.parent_id == document_id,
+            DOCUMENTS.c.deleted_at.is_(None),
+            *owned(DOCUMENTS, principal),
+        )
+        .order_by(DOCUMENTS.c.created_at, DOCUMENTS.c.document_id)
+        .limit(_ATTACHMENTS)
+    )
+    return [ChildDocument(**row) for row in await reader.rows(statement)]

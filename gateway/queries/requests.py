@@ -1,0 +1,81 @@
+"""Reads of requests."""
+
+from typing import Final
+
+from sqlalchemy import select
+
+from gateway.database import Reader, Row
+from gateway.deps import Principal
+from gateway.queries.scope import owned
+from schemas.api.requests import RequestState
+from schemas.problems import Problem
+from schemas.states import FINAL, Status
+from schemas.tables import REQUESTS
+
+ASK_AGAIN_S: Final = 2
+"""Seconds after which asking again may tell something new."""
+
+
+async def find(reader: Reader, principal: Principal, request_id: str) -> Row | None:
+    """Returns: the row of a request of this caller, if it is stored."""
+    columns = REQUESTS.c
+    statement = select(
+        columns.request_id,
+        columns.kind,
+        columns.status,
+        columns.document_id,
+        columns.correlation_id,
+        columns.fingerprint,
+        columns.result,
+        columns.problem,
+        columns.created_at,
+        columns.completed_at,
+    ).where(columns.request_id == request_id, *owned(REQUESTS, principal))
+    return await reader.row(statement)
+
+
+def shown(row: Row) -> RequestState:
+    """Returns: a request's row as clients see it."""
+    status = Status(row["status"])
+    problem = row["problem"]
+    return RequestState(
+        request_id=row["request_id"],
+        document_id=row["document_id"],
+        kind=row["kind"],
+        status=status,
+        status_url=status_url(row["request_id"]),
+        retry_after_s=None if status in FINAL else ASK_AGAIN_S,
+        correlation_id=row["correlation_id"],
+        result=row["result"],
+        problem=None if problem is None else Problem.model_validate(problem),
+        created_at=row["created_at"],
+        completed_at=row["completed_at"],
+    )
+
+
+def accepted(
+    request_id: str,
+    *,
+    kind: str | None = None,
+    document_id: str | None = None,
+    correlation_id: str | None = None,
+) -> RequestState:
+    """Returns: the state of a request that was handed out and is not stored yet."""
+    return RequestState(
+        request_id=request_id,
+        document_id=document_id,
+        kind=kind,
+        status=Status.ACCEPTED,
+        status_url=status_url(request_id),
+        retry_after_s=ASK_AGAIN_S,
+        correlation_id=correlation_id,
+        result=None,
+        problem=None,
+        created_at=None,
+        completed_at=None,
+    )
+
+
+def status_url(request_id: str) -> str:
+    """Returns: the path under which a request's state is asked for."""
+    return f"/v1/requests/{request_id}"

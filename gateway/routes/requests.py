@@ -1,0 +1,49 @@
+"""Requests: the state or the result of anything that was asked."""
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+
+from gateway.answers import note_ids
+from gateway.database import Row
+from gateway.deps import CallerDep, PreferHeader, SecuredRoute, StateDep, WaitQuery, wanted_wait
+from gateway.errors import NotFound
+from gateway.queries import requests
+from gateway.results import TooManyWaiters
+from gateway.submission import until_final
+from schemas.api.requests import RequestState
+from schemas.ids import REQUEST
+
+router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=SecuredRoute)
+
+
+@router.get("/{request_id}")
+async def get_request(
+    *,
+    request_id: str,
+    request: Request,
+    response: Response,
+    state: StateDep,
+    caller: CallerDep,
+    wait_s: WaitQuery = None,
+    prefer: PreferHeader = None,
+) -> RequestState:
+    """The state of a request and, once final, its result or problem. wait_s waits for the end."""
+    if not state.ids.verify(request_id, REQUEST, caller.gpt_id):
+        raise NotFound("there is no such request; check the id")
+    seconds = min(wanted_wait(wait_s, prefer) or 0.0, state.settings.max_wait_s)
+    deadline = asyncio.get_running_loop().time() + seconds
+
+    async def read() -> Row | None:
+        return await requests.find(state.reader, caller, request_id)
+
+    try:
+        async with state.results.waiter(request_id) as waiter:
+            row = await until_final(read, waiter, deadline)
+    except TooManyWaiters:
+        row = await read()
+    found = requests.accepted(request_id) if row is None else requests.shown(row)
+    note_ids(request, found.correlation_id, request_id=request_id, document_id=found.document_id)
+    if found.retry_after_s is not None:
+        response.headers["Retry-After"] = str(found.retry_after_s)
+    return found

@@ -1,0 +1,84 @@
+"""Settings of the gateway."""
+
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from schemas.settings import (
+    KafkaSettings,
+    ModelSettings,
+    SearchSettings,
+    SharedSettings,
+    StorageSettings,
+)
+
+
+class GatewaySettings(
+    SharedSettings, KafkaSettings, StorageSettings, SearchSettings, ModelSettings
+):
+    """What the gateway needs to know."""
+
+    api_key: SecretStr = Field(
+        min_length=16, description="Bearer key that opens the tenant `gpt_id`."
+    )
+    host: str = Field(default="127.0.0.1", description="Address the gateway listens on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port the gateway listens on.")
+    public_url: str | None = Field(
+        default=None, description="URL under which clients reach it, for the OpenAPI document."
+    )
+    forwarded_allow_ips: str = Field(
+        default="127.0.0.1", description="Proxies whose X-Forwarded headers are believed."
+    )
+
+    gateway_database_url: SecretStr = Field(
+        description="Postgres URL of the role that only reads (postgresql+psycopg://…)."
+    )
+    gateway_database_pool: int = Field(
+        default=10, ge=1, le=200, description="Most Postgres connections of one gateway."
+    )
+    statement_timeout: timedelta = Field(
+        default=timedelta(seconds=5), description="Longest that Postgres works on one query."
+    )
+    search_timeout: timedelta = Field(
+        default=timedelta(seconds=10), description="Longest that OpenSearch works on one query."
+    )
+    embed_timeout: timedelta = Field(
+        default=timedelta(seconds=2),
+        description="Longest wait for a query's vector; past it the search goes by words.",
+    )
+    storage_timeout: timedelta = Field(
+        default=timedelta(seconds=20), description="Longest silence of the object store."
+    )
+    publish_timeout: timedelta = Field(
+        default=timedelta(seconds=8),
+        ge=timedelta(seconds=1),
+        description="Longest wait for the brokers to acknowledge a request's record.",
+    )
+
+    max_upload_bytes: int = Field(
+        default=100 * 1024**2, ge=1, description="Largest body of POST /v1/documents."
+    )
+    max_body_bytes: int = Field(
+        default=1024**2, ge=1024, description="Largest body of every other call."
+    )
+    max_json_upload_bytes: int = Field(
+        default=8 * 1024**2, ge=1024, description="Largest JSON body with content_base64."
+    )
+    max_files: int = Field(default=50, ge=1, le=1000, description="Most files of one upload.")
+    max_wait_s: int = Field(
+        default=40, ge=0, le=300, description="Longest that a call waits for its result, seconds."
+    )
+    max_waiters: int = Field(
+        default=2000, ge=0, description="Calls that may wait at once; others get 202 at once."
+    )
+    max_queued_records: int = Field(
+        default=10_000, ge=1, description="Records not yet acknowledged; beyond it calls get 503."
+    )
+
+    @model_validator(mode="after")
+    def _publishing_ends_before_the_longest_wait(self) -> Self:
+        # A GPT gives up after 45 s, so the two together must stay below that.
+        if self.max_wait_s + self.publish_timeout.total_seconds() > 300:  # noqa: PLR2004
+            raise ValueError("max_wait_s and publish_timeout together are longer than any client")
+        return self

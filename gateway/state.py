@@ -1,0 +1,84 @@
+"""What one gateway process holds: settings and clients, opened and closed by the lifespan."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from opensearchpy import AsyncOpenSearch
+from starlette.concurrency import run_in_threadpool
+
+from gateway.cursors import Cursors
+from gateway.database import Reader
+from gateway.embedder import Embedder
+from gateway.metrics import Metrics
+from gateway.publisher import Publisher
+from gateway.results import Results
+from gateway.settings import GatewaySettings
+from gateway.storage import Storage
+from schemas.ids import Ids
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The clients that handlers use."""
+
+    settings: GatewaySettings
+    ids: Ids
+    cursors: Cursors
+    metrics: Metrics
+    reader: Reader
+    search: AsyncOpenSearch
+    storage: Storage
+    embedder: Embedder
+    publisher: Publisher
+    results: Results
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[State]:
+    """Open all clients, none of which waits for its server, and close them in the end."""
+    secret = settings.id_secret.get_secret_value()
+    async with contextlib.AsyncExitStack() as stack:
+        reader = Reader(settings)
+        stack.push_async_callback(reader.close)
+        search = _search_client(settings)
+        stack.push_async_callback(search.close)
+        embedder = Embedder(settings)
+        stack.push_async_callback(embedder.close)
+        storage = await stack.enter_async_context(Storage(settings))
+        publisher = Publisher(settings, metrics.count_published)
+        stack.push_async_callback(run_in_threadpool, publisher.close)
+        results = Results(settings)
+        stack.push_async_callback(run_in_threadpool, results.close)
+        metrics.watch_waiting(lambda: results.waiting)
+        yield State(
+            settings=settings,
+            ids=Ids(secret),
+            cursors=Cursors(secret),
+            metrics=metrics,
+            reader=reader,
+            search=search,
+            storage=storage,
+            embedder=embedder,
+            publisher=publisher,
+            results=results,
+        )
+
+
+def _search_client(settings: GatewaySettings) -> AsyncOpenSearch:
+    password = settings.opensearch_password
+    credentials = (
+        None
+        if settings.opensearch_username is None or password is None
+        else (settings.opensearch_username, password.get_secret_value())
+    )
+    return AsyncOpenSearch(
+        hosts=[settings.opensearch_url],
+        http_auth=credentials,
+        ca_certs=settings.opensearch_ca_file,
+        timeout=settings.search_timeout.total_seconds(),
+        max_retries=1,
+        retry_on_timeout=False,
+        maxsize=32,
+        http_compress=False,
+    )

@@ -1,0 +1,56 @@
+"""What all HTTP bodies share: strict inputs, whole outputs."""
+
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+
+# Postgres stores neither NUL nor half of a surrogate pair, in texts as in JSON.
+UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+MAX_JSON_DEPTH: Final = 16
+
+
+class Input(BaseModel):
+    """A request body; unknown fields are refused, so that a misspelt one is not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Output(BaseModel):
+    """A response body; every field is always there."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value, returned as it came
+    """Returns: the same JSON value.
+
+    Raises:
+        ValueError: a text in it has a NUL or half a surrogate pair, or it nests too deep.
+    """
+    _check(value, MAX_JSON_DEPTH)
+    return value
+
+
+def _check(value: object, depth: int) -> None:
+    if isinstance(value, str):
+        if UNSTORABLE.search(value):
+            raise ValueError("remove the NUL character or unpaired surrogate; it cannot be stored")
+    elif isinstance(value, dict | list | tuple):
+        if depth == 0:
+            raise ValueError(f"nests deeper than {MAX_JSON_DEPTH} levels")
+        for inner in (*value, *value.values()) if isinstance(value, dict) else value:
+            _check(inner, depth - 1)
+
+
+def _fits(value: Any) -> Any:  # noqa: ANN401
+    storable(value)
+    if len(repr(value)) > MAX_METADATA_CHARS:
+        raise ValueError(f"larger than {MAX_METADATA_CHARS} characters of JSON")
+    return value
+
+
+MAX_METADATA_CHARS: Final = 64 * 1024
+
+Text = Annotated[str, AfterValidator(storable)]
+Metadata = Annotated[dict[str, JsonValue], Field(max_length=64), AfterValidator(_fits)]
