@@ -20,12 +20,11 @@ _QUESTION = re.compile(r"<question>(.*?)</question>", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class DocumentType:
-    """A type to choose from, as the prompt describes it; labels are words that its fields carry."""
+    """A type to choose from, as the prompt describes it."""
 
     name: str
     description: str
     examples: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +95,9 @@ def _types(text: str) -> tuple[DocumentType, ...]:
 
 def _type(entry: dict[str, object]) -> DocumentType:
     """Return one type; all but its name may be missing."""
-
-    def texts(key: str) -> tuple[str, ...]:
-        values = entry.get(key) or []
-        return tuple(str(value) for value in values) if isinstance(values, list) else ()
-
+    examples = entry.get("examples")
     return DocumentType(
         name=str(entry["name"]),
         description=str(entry.get("description") or ""),
-        examples=texts("examples"),
-        labels=texts("labels"),
+        examples=tuple(map(str, examples)) if isinstance(examples, list) else (),
     )
