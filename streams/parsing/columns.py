@@ -31,7 +31,7 @@ def align(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _physical(row: Sequence[str]) -> list[list[str]]:
     """Set the lines of a row's cells beside one another."""
-    cells = [[line.rstrip() for line in cell.splitlines()] for cell in row]
+    cells = [[line.replace("\t", " ").rstrip() for line in cell.splitlines()] for cell in row]
     return [list(line) for line in zip_longest(*cells, fillvalue="")]
 
 

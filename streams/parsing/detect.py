@@ -53,18 +53,20 @@ _MEMBERS = (
 )
 _CONTROLS = bytes(set(range(1, 32)) - set(b"\t\n\f\r\x1b"))
 _HTML_START = re.compile(
-    r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_HTML_TAG = re.compile(r"</?(?:p|div|table|tr|td|span|h[1-6]|ul|li|a|br)\b[^>]*>", re.IGNORECASE)
+_HTML_TAG = re.compile(
+    r"</?(?:p|div|table|tr|td|span|h[1-6]|ul|li|a|br)\b[^>]{0,500}>", re.IGNORECASE
+)
 _HEADER_LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]*):[ \t]?|[ \t]+\S")
 _MAIL_HEADERS = frozenset({"from", "to", "subject", "date"})
 _MAIL_MARKS = frozenset({"message-id", "mime-version", "received", "return-path", "delivered-to"})
 _MARKDOWN_MARKS = (
     re.compile(r"^#{1,6} \S", re.MULTILINE),
     re.compile(r"^(?:```|~~~)", re.MULTILINE),
-    re.compile(r"\[[^\]\n]+\]\([^)\s]+\)"),
-    re.compile(r"(?<!\w)\*\*[^*\n]+\*\*(?!\w)"),
+    re.compile(r"\[[^\]\n]{1,200}\]\([^)\s]{1,500}\)"),
+    re.compile(r"(?<!\w)\*\*[^*\n]{1,200}\*\*(?!\w)"),
     re.compile(r"^\|?[ \t]*:?-{3,}:?[ \t]*\|", re.MULTILINE),
     re.compile(r"^(?:[-*+]|\d{1,3}\.) \S", re.MULTILINE),
 )
@@ -178,10 +180,12 @@ def _is_text(head: bytes) -> bool:
 def _text_type(head: bytes, suffix: str) -> str:
     text, _ = decode(head)
     named = _BY_NAME.get(suffix)
-    if _HTML_START.match(text) or (named == HTML and _HTML_TAG.search(text)):
+    if _HTML_START.match(text):
         return HTML
     if _is_mail(text, named):
         return EML
+    if named == HTML and _HTML_TAG.search(text):
+        return HTML
     if named in {MARKDOWN, PLAIN, CSV}:
         return named
     if sum(1 for mark in _MARKDOWN_MARKS if mark.search(text)) >= 2:  # noqa: PLR2004 - one may be chance

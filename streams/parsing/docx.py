@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from docx.oxml.parser import parse_xml
 from docx.oxml.xmlchemy import BaseOxmlElement
-from PIL import Image
 
 from streams.parsing import archive, image
 from streams.parsing.bout import Bout
@@ -128,7 +127,7 @@ def _read_pictures(
 
     def read(number: int) -> Page:
         content = container.read(names[number - 1])
-        with Image.open(io.BytesIO(content), formats=image.FORMATS) as picture:
+        with image.opened(io.BytesIO(content)) as picture:
             image.check_size(picture, bout.limits)
             return bout.read_image(
                 image.for_reading(picture, bout.limits.max_render_pixels), number

@@ -3,12 +3,10 @@
 import math
 import struct
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from streams.parsing.bout import Bout
 from streams.parsing.errors import Code, Unparsable
@@ -16,10 +14,9 @@ from streams.parsing.limits import Limits
 from streams.parsing.ocr.picture import as_rgb, bounded, upright
 from streams.parsing.page import Page, ParsedPart
 
-FORMATS: Final = ("PNG", "JPEG", "MPO", "TIFF", "WEBP")
-DAMAGED = Unparsable(
-    Code.CORRUPT, "The image is damaged or cut off; save it again or upload an undamaged copy."
-)
+FORMATS: Final = ("PNG", "JPEG", "TIFF", "WEBP")
+DAMAGE: Final = (OSError, SyntaxError, ValueError, struct.error)
+"""What the image library raises for a damaged file."""
 
 
 def parse(bout: Bout) -> ParsedPart:
@@ -29,12 +26,19 @@ def parse(bout: Bout) -> ParsedPart:
         Unparsable: image_too_large or image_too_small (judged before anything is decoded),
                 corrupt, too_many_pages.
     """
-    with _opened(bout.path) as image:
+    with opened(bout.path) as image:
         check_size(image, bout.limits)
         count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
         bout.check_page_count(count)
         pages, next_page = bout.pages(count, lambda number: _page(image, number, bout))
     return ParsedPart(pages, count, next_page, notes=tuple(bout.notes))
+
+
+def damaged() -> Unparsable:
+    """Return the error for an image that cannot be decoded."""
+    return Unparsable(
+        Code.CORRUPT, "The image is damaged or cut off; save it again or upload an undamaged copy."
+    )
 
 
 def check_size(image: Image.Image, limits: Limits) -> None:
@@ -68,20 +72,25 @@ def for_reading(image: Image.Image, max_pixels: int) -> Image.Image:
     return as_rgb(bounded(image, max(image.size), max_pixels))
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def opened(file: Path | BinaryIO) -> Image.Image:
+    """Open an image of one of `FORMATS`, of which only the header is read.
+
+    Raises:
+        Unparsable: corrupt, or image_too_large.
+    """
     with warnings.catch_warnings():
         # The limit of this module is stricter where it matters and is applied before decoding.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(path, formats=FORMATS) as image:
-                yield image
-        except Image.DecompressionBombError as error:
+            return Image.open(file, formats=FORMATS)
+        except Image.DecompressionBombError:
             raise Unparsable(
                 Code.IMAGE_TOO_LARGE, "The image has too many pixels; scale it down."
-            ) from error
-        except UnidentifiedImageError:
-            raise DAMAGED from None
+            ) from None
+        except FileNotFoundError:
+            raise
+        except DAMAGE:
+            raise damaged() from None
 
 
 def _page(image: Image.Image, number: int, bout: Bout) -> Page:
@@ -89,6 +98,6 @@ def _page(image: Image.Image, number: int, bout: Bout) -> Page:
         image.seek(number - 1)
         check_size(image, bout.limits)
         picture = for_reading(image, bout.limits.max_render_pixels)
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise DAMAGED from error
+    except DAMAGE:
+        raise damaged() from None
     return bout.read_image(picture, number)

@@ -16,12 +16,12 @@ _UNDERLINE = re.compile(r"^ {0,3}(?:=+|-+|\*\*\*+|___+)[ \t]*$")
 _DELIMITER_ROW = re.compile(r"^[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
 _CELL_END = re.compile(r"(?<!\\)\|")
 _INLINE = (
-    (re.compile(r"<!--.*?-->"), ""),
-    (re.compile(r"!\[([^\]]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)"), r"\1"),
-    (re.compile(r"\[([^\]]+)\]\(([^()\s]+)(?:\s+\"[^\"]*\")?\)"), r"\1 (\2)"),
-    (re.compile(r"<((?:https?://|mailto:)[^<>\s]+)>"), r"\1"),
-    (re.compile(r"(?<!\w)(\*{1,3}|_{1,3}|~~)(?=\S)(.+?)(?<=\S)\1(?!\w)"), r"\2"),
-    (re.compile(r"`([^`]+)`"), r"\1"),
+    (re.compile(r"<!--.{0,2000}?-->"), ""),
+    (re.compile(r"!\[([^\]]{0,500})\]\([^()\s]{0,2000}(?:\s+\"[^\"]{0,500}\")?\)"), r"\1"),
+    (re.compile(r"\[([^\]]{1,500})\]\(([^()\s]{1,2000})(?:\s+\"[^\"]{0,500}\")?\)"), r"\1 (\2)"),
+    (re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,2000})>"), r"\1"),
+    (re.compile(r"(?<!\w)(\*{1,3}|_{1,3}|~~)(?=\S)(.{1,500}?)(?<=\S)\1(?!\w)"), r"\2"),
+    (re.compile(r"`([^`]{1,500})`"), r"\1"),
     (re.compile(r"\\([\\`*_{}\[\]()#+.!|>~-])"), r"\1"),
 )
 
@@ -40,7 +40,7 @@ def parse(bout: Bout) -> ParsedPart:
 def _title(text: str) -> str | None:
     front = _FRONT_MATTER.match(text)
     if front:
-        named = re.search(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", front[1], re.MULTILINE)
+        named = re.search(r"^title:[ \t]*[\"']?(.{1,300}?)[\"']?[ \t]*$", front[1], re.MULTILINE)
         if named:
             return named[1]
     for line in text.split("\n")[:200]:

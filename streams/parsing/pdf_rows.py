@@ -20,6 +20,9 @@ WORD_GAP_EM = 0.12
 MAX_COLUMN = 300
 ROW_TOLERANCE = 0.45
 BLANK_LINE_PITCH = 1.6
+"""Baselines further apart than this many line boxes have a visible gap between them."""
+DOUBLE_SPACING = 2.5
+"""Up to this pitch a page's usual one is its line spacing, which is no gap."""
 
 Glyph = tuple[str, float, float, float, float, int]
 """A character, its left, bottom, right, top in points (upwards), and its quarter turns."""
@@ -59,12 +62,12 @@ def layout(glyphs: Sequence[Glyph]) -> str:
 def _upright(glyph: Glyph) -> Glyph:
     """Turn a character's box so that its text runs to the right."""
     text, left, bottom, right, top, turn = glyph
-    if turn == 1:
-        return text, bottom, -right, top, -left, 0
+    if turn == 1:  # reading downwards: PDFium counts quarter turns clockwise
+        return text, -top, left, -bottom, right, 0
     if turn == 2:  # noqa: PLR2004 - upside down
         return text, -right, -top, -left, -bottom, 0
-    if turn == 3:  # noqa: PLR2004 - reading downwards
-        return text, -top, left, -bottom, right, 0
+    if turn == 3:  # noqa: PLR2004 - reading upwards
+        return text, bottom, -right, top, -left, 0
     return glyph
 
 
@@ -143,8 +146,9 @@ def _blank_above(rows: list[list[Run]]) -> list[bool]:
     if not pitches:
         return [False]
     usual = sorted(pitches)[len(pitches) // 4]
+    spaced = 1.4 * usual if usual < DOUBLE_SPACING * median(heights) else 0.0
     wide = [
-        pitch > max(BLANK_LINE_PITCH * height, 1.4 * usual if usual > height else 0.0)
+        pitch > max(BLANK_LINE_PITCH * height, spaced)
         for pitch, height in zip(pitches, heights[1:], strict=True)
     ]
     return [False, *wide]
