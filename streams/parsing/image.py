@@ -6,12 +6,12 @@ import warnings
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 from streams.parsing.bout import Bout
 from streams.parsing.errors import Code, Unparsable
 from streams.parsing.limits import Limits
-from streams.parsing.ocr.picture import as_rgb, bounded, upright
+from streams.parsing.ocr.picture import as_rgb, bounded
 from streams.parsing.page import Page, ParsedPart
 
 FORMATS: Final = ("PNG", "JPEG", "TIFF", "WEBP")
@@ -66,7 +66,7 @@ def for_reading(image: Image.Image, max_pixels: int) -> Image.Image:
         # A JPEG can be decoded at a fraction of its size, which saves most of the memory.
         image.draft(None, (int(width * shrink), int(height * shrink)))
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        image = upright(image)
+        image = ImageOps.exif_transpose(image)
     if image.mode not in {"L", "RGB"}:
         image = as_rgb(image)
     return as_rgb(bounded(image, max(image.size), max_pixels))
