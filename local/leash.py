@@ -40,25 +40,11 @@ class Leash:
             Obstacle: another run holds it.
         """
         lock = (state / "lock").open("a+", encoding="utf-8")
-        for attempt in range(_LOCK_TRIES):
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                lock.seek(0)
-                pid = lock.read().strip()
-                if pid.isdigit() and _runs(int(pid)):
-                    raise Obstacle(
-                        f"A run is up already (process {pid}): see `make status`, "
-                        f"or end it with Ctrl-C in its terminal or `kill {pid}`."
-                    ) from None
-                if attempt == 0:
-                    say("an earlier run was killed; waiting until its servers have ended")
-                await asyncio.sleep(_LOCK_PAUSE_S)
-        else:
-            raise Obstacle(
-                f"What an earlier run left does not end: {state / 'run.json'} names its processes."
-            )
+        try:
+            await _take(lock, state, say)
+        except BaseException:
+            lock.close()
+            raise
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -115,6 +101,28 @@ def kill_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
         return
+
+
+async def _take(lock: IO[str], state: Path, say: Callable[[str], None]) -> None:
+    for attempt in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            pid = lock.read().strip()
+            if pid.isdigit() and _runs(int(pid)):
+                raise Obstacle(
+                    f"A run is up already (process {pid}): see `make status`, "
+                    f"or end it with Ctrl-C in its terminal or `kill {pid}`."
+                ) from None
+            if attempt == 0:
+                say("an earlier run was killed; waiting until its servers have ended")
+            await asyncio.sleep(_LOCK_PAUSE_S)
+        else:
+            return
+    raise Obstacle(
+        f"What an earlier run left does not end: {state / 'run.json'} names its processes."
+    )
 
 
 def _watchdog(lock: IO[str]) -> subprocess.Popen[str]:

@@ -125,10 +125,10 @@ def provision(kind: str) -> None:
 
 
 def network(program: str) -> str:
-    """Returns: the sentence for packages that could not be fetched by `program`."""
+    """Returns: the sentence for packages that could not be installed by `program`."""
     return (
-        f"The packages could not be fetched ({program} says why above): is there a network, and a "
-        "mirror if you need one? Then run the same command again, it goes on where it was."
+        f"The packages could not be installed ({program} says why above): if it is the network, "
+        "run the same command again when there is one, it goes on where it was."
     )
 
 

@@ -40,9 +40,17 @@ class Supervisor:
     """Runs programs until told to stop.
 
     `start` some, any number of times; what `failed` waits for is the end of one that must not end.
+    A program that dies again is started again after `restart_pause_s` more seconds each time.
     """
 
-    def __init__(self, places: Places, leash: Leash, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        places: Places,
+        leash: Leash,
+        say: Callable[[str], None],
+        restart_pause_s: float = 1.0,
+    ) -> None:
+        self._restart_pause_s = restart_pause_s
         self._places = places
         self._leash = leash
         self._say = say
@@ -166,6 +174,7 @@ class Supervisor:
         finally:
             exited.cancel()
         self._enter(running, State.READY)
+        self._say(f"{program.name} is ready")
         running.ready.set()
 
     async def _watch(self, running: _Running) -> None:
@@ -188,12 +197,11 @@ class Supervisor:
             )
         running.restarts += 1
         self._say(f"{program.name} ended ({describe_exit(code)}); starting it again")
-        await asyncio.sleep(min(len(running.deaths) - 1, 5))
+        await asyncio.sleep(self._restart_pause_s * (len(running.deaths) - 1))
         await self._launch(running)
         with contextlib.suppress(ServerDied):
             # Its death during the start is counted by the next turn of the watch.
             await self._until_ready(running)
-            self._say(f"{program.name} is ready again")
 
     async def _end(self, running: _Running) -> None:
         process, program = running.process, running.program

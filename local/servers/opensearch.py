@@ -53,7 +53,8 @@ _SYSTEM = (
     "-Dio.netty.allocator.numDirectArenas=0",
     "-Dlog4j.shutdownHookEnabled=false",
     "-Dlog4j2.disable.jmx=true",
-    "-Djava.locale.providers=SPI,CLDR",
+    # The languages that this runtime lacks come from ICU, see maven/opensearch.xml.
+    "-Djava.locale.providers=CLDR,SPI",
     "-Dorg.apache.lucene.store.MMapDirectory.sharedArenaMaxPermits=1",
     "-javaagent:agent/opensearch-agent.jar",
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
@@ -140,6 +141,9 @@ def _fetch(places: Places, report: Report) -> None:
     top = making / f"opensearch-{VERSION}"
     for artefact, plugin in _PLUGINS.items():
         _unpack(zips / f"{artefact}-{VERSION}.0.zip", top / "plugins" / plugin)
+    for jar in zips.glob("icu4j*.jar"):
+        # Beside the node's own classes, where Java looks for more languages.
+        shutil.copyfile(jar, top / "lib" / jar.name)
     top.rename(home)
     making.rmdir()
     # The archives are 170 MB that nobody reads again.
