@@ -17,13 +17,33 @@ BUCKET = "actionstream"
 
 @dataclass(frozen=True)
 class Estate:
-    """The servers of one run, with the variables that its programs and clients are given."""
+    """The servers of one run, with the variables that its programs and clients are given.
+
+    Attributes:
+        places: where everything is kept.
+        ports: where everything listens.
+        settings: of the local run.
+        servers: what is started first.
+        variables: addresses and secrets by name, for the environment of a program.
+        others: names of the ports that later programs will need.
+    """
 
     places: Places
     ports: Ports
     settings: LocalSettings
     servers: tuple[Program, ...]
     variables: dict[str, str]
+    others: tuple[str, ...] = ()
+
+    def listening(self) -> dict[str, int]:
+        """Returns: the ports by name that the servers, and the `others` named, will listen on."""
+        names = {server.name for server in self.servers} | set(self.others)
+        return {
+            name: port
+            for name, port in self.ports.as_dict().items()
+            # `kafka_controller` belongs to `kafka`; `worker_1` is named in full.
+            if name in names or name.split("_")[0] in names
+        }
 
     def with_model_server(self) -> "Estate":
         """Returns: the same estate with the local model server."""

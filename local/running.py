@@ -17,6 +17,7 @@ from local.session import first_problem, supervised
 from local.supervisor import Supervisor
 
 WORKERS = 2
+PRODUCT = ("gateway", "worker_1", "worker_2")
 SAMPLE = "examples/documents/invoice-01.pdf"
 
 
@@ -31,7 +32,7 @@ async def run(state: Path, say: Callable[[str], None]) -> None:
     planned = estate.plan(
         state, ports.from_base(settings.port_base, settings.gateway_port), settings
     )
-    planned = await _with_models(planned, say)
+    planned = await _with_models(replace(planned, others=PRODUCT), say)
     async with supervised(planned, say) as supervisor:
         say("the servers are ready")
         with first_problem():

@@ -21,7 +21,7 @@ async def supervised(estate: Estate, say: Callable[[str], None]) -> AsyncIterato
     leash = await Leash.take(estate.places.state, say)
     supervisor = Supervisor(estate.places, leash, say)
     try:
-        ports.check(estate.ports.as_dict())
+        ports.check(estate.listening())
         await asyncio.to_thread(estate.fetch, say)
         with first_problem():
             await supervisor.start(estate.servers)
