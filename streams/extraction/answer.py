@@ -59,7 +59,8 @@ def assemble(
 
     Args:
         document_type: the type whose fields were asked for.
-        readings: one for each window in order, from `read_answer`; at least one.
+        readings: one for each window in order, from `read_answer`; at least one. Fields that they
+            lack are absent: a blank document needs no model, `Reading({})` stands for its answer.
         pages: all pages of the document.
         model: the model's name, which chooses the weights of the confidence.
         parameters: the weights; those that come with the package if absent.
@@ -68,7 +69,8 @@ def assemble(
         assembled off the event loop.
     """
     family = (parameters or confidence.parameters()).family(model)
-    work = _Work(document_type, merge(readings), Ground(pages), hints(p.text for p in pages))
+    reading = _complete(document_type, merge(readings))
+    work = _Work(document_type, reading, Ground(pages), hints(page.text for page in pages))
     verdicts = checks.run(document_type, work.normalised)
     counts = checks.tally(verdicts)
     answers = {
@@ -84,6 +86,14 @@ def assemble(
         needs_review=weakest is not None and weakest < document_type.review_threshold,
         notices=tuple(_notices(len(readings), answers, verdicts)),
     )
+
+
+def _complete(document_type: DocumentType, reading: Reading) -> Reading:
+    nothing: dict[str, FieldValues] = {
+        name: Value(None) if field.items is None else []
+        for name, field in document_type.fields.properties.items()
+    }
+    return Reading({**nothing, **reading.fields})
 
 
 class _Work:

@@ -171,6 +171,14 @@ def test_a_type_without_fields_has_no_answer() -> None:
     assert (extracted.fields, extracted.confidence, extracted.needs_review) == ({}, None, False)
 
 
+def test_a_blank_document_lacks_every_field() -> None:
+    """No model is asked about nothing; the required fields are doubtful all the same."""
+    extracted = assemble(builtin()["receipt"], [Reading({})], [Page(1, "")], model="m")
+    assert extracted.effective["total"] is None
+    assert extracted.effective["lines"] == []
+    assert extracted.needs_review
+
+
 def test_several_windows_are_told(free: DocumentType) -> None:
     """A reader learns that the document was not seen at once."""
     readings = [read_answer(free, '{"a": null}'), read_answer(free, '{"a": "two"}')]
