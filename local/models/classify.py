@@ -22,11 +22,11 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 MAX_KNOWN = 64
 """Lists of types whose vectors are kept; one list is a tenant's, and changes seldom."""
 
-_MEANING = 3.8
-_WORDS = 7.8
-_RESIDUAL = 4.3
-"""Weights of the evidence, by conditional logistic regression on 129 documents in three languages
-that are not among the samples of a type; six-fold cross-validated accuracy 0.95, ECE 0.04."""
+_MEANING = 3.9
+_WORDS = 6.9
+_RESIDUAL = 4.2
+"""Weights of the evidence, by conditional logistic regression on 132 documents of nine types in three
+languages: in six-fold cross-validation 126 are right, and the calibration error is 0.03."""
 
 _WINDOW = 600
 """Characters embedded at a time, about 150 tokens; more of them were no better (0.953 both)."""
@@ -34,7 +34,7 @@ _WINDOWS = 2
 _VOCABULARY_WINDOW = 2500
 """Characters whose words count; in a long document every type finds some of its words by chance."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_RESIDUAL_TYPE = re.compile(r"\bnone of (?:the|these)(?: other)? types\b")
+_RESIDUAL_TYPE = re.compile(r"\b(?:something|anything) else\b|\bnone of the\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class Classifier:
     def rank(self, text: str, types: Sequence[DocumentType]) -> list[tuple[str, float]]:
         """Return each type's name and probability, best first; the probabilities sum to one.
 
-        A type whose description says that it is for what is "none of the other types" wins when
-        the evidence for each of the others is weak.
+        A type whose description says that it is for "something else", or for what is "none of the"
+        others, wins when the evidence for each of the others is weak.
         """
         known = self._about(tuple(types))
         scores = self._evidence(text, known) @ np.array([_MEANING, _WORDS, _RESIDUAL])
@@ -67,7 +67,7 @@ class Classifier:
         return [(kind.name, float(share)) for kind, share in ranked]
 
     def _evidence(self, text: str, known: Sequence[_Known]) -> NDArray[np.float64]:
-        """Return a row for each type: closeness in meaning, words shared, whether it is residual."""
+        """Return a row for each type: closeness in meaning, words shared, residual or not."""
         flat = " ".join(text[: 8 * _VOCABULARY_WINDOW].split())
         starts = range(0, min(max(len(flat), 1), _WINDOW * _WINDOWS), _WINDOW)
         vectors = self._embed([flat[start : start + _WINDOW] for start in starts])
