@@ -1,0 +1,1 @@
+"""The commands, one module a noun; each imports what it needs only when it runs."""

@@ -1,0 +1,55 @@
+"""The entry point: one command, with a subcommand for each role and tool.
+
+Nothing heavy is imported here, so that `--help` answers at once.
+"""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cli.commands import roles, topics
+from cli.errors import sentences
+
+
+class Commands(TyperGroup):
+    """All commands; their expected failures become sentences in one place."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - a class that Typer keeps to itself
+        """Run the chosen command."""
+        with sentences():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Documents in, answers out: an event-driven backend on Kafka.",
+)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - as the framework calls it
+    if value:
+        from importlib.metadata import version
+
+        print(version("actionstream"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Documents in, answers out: an event-driven backend on Kafka."""
+
+
+app.command()(roles.gateway)
+app.command()(roles.worker)
+app.command()(roles.migrate)
+app.add_typer(topics.app, name="topics")

@@ -1,0 +1,72 @@
+"""Settings of the command line, and how every command finds its settings.
+
+Reads the environment, then `.actionstream/env` (which a local run writes), then `.env`.
+"""
+
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings
+
+from cli.errors import Failure
+from schemas.settings import EnvironmentSettings
+
+S = TypeVar("S", bound=BaseSettings)
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+LOCAL_ENVIRONMENT: Final = Path(".actionstream/env")
+
+
+class CommandLineSettings(EnvironmentSettings):
+    """What the commands that talk to the gateway need to know."""
+
+    gateway_url: str = Field(
+        default="http://127.0.0.1:8080", description="URL of the gateway, without a final slash."
+    )
+    api_key: SecretStr = Field(description="Bearer key to call the gateway with.")
+    call_timeout_s: float = Field(
+        default=60, gt=0, description="Longest silence of the gateway within one call, seconds."
+    )
+
+
+def environment_files() -> tuple[Path, ...]:
+    """Returns: the files that settings are read from, the weakest first; none needs to exist.
+
+    The environment of a local run is looked for in the current folder, then in the project's.
+    """
+    here = LOCAL_ENVIRONMENT
+    local = here if here.is_file() else PROJECT / LOCAL_ENVIRONMENT
+    return Path(".env"), local
+
+
+def load(model: type[S]) -> S:
+    """Returns: the settings of a role.
+
+    Raises:
+        Failure: one is missing or wrong; the sentence names it and never its value.
+    """
+    try:
+        return model(_env_file=environment_files())
+    except ValidationError as error:
+        raise Failure(_sentence(model, error)) from None
+
+
+def _sentence(model: type[BaseSettings], error: ValidationError) -> str:
+    prefix = model.model_config.get("env_prefix", "")
+    lacking = []
+    wrong = []
+    for one in error.errors(include_input=False, include_url=False):
+        name = prefix + ".".join(map(str, one["loc"])).upper()
+        if one["type"] == "missing":
+            lacking.append(name)
+        else:
+            reason = one["msg"].removeprefix("Value error, ")
+            wrong.append(f"{name}: {reason}" if one["loc"] else reason)
+    parts = [*wrong]
+    if lacking:
+        parts.append(
+            f"set {', '.join(lacking)}, in the environment or in .env; `make run` writes "
+            f"{LOCAL_ENVIRONMENT}, see also docs/reference/settings.md"
+        )
+    return "; ".join(parts)
