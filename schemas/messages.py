@@ -142,7 +142,6 @@ class DocumentDeleted(Message):
     """A document bears a tombstone; its data is to be removed."""
 
     document_id: str
-    version: int
 
 
 class ReprocessDocument(Message):

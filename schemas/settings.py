@@ -10,12 +10,16 @@ from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class SharedSettings(BaseSettings):
-    """What gateway, workers and the command line all need."""
+class EnvironmentSettings(BaseSettings):
+    """Where every setting comes from."""
 
     model_config = SettingsConfigDict(
         env_prefix="ACTIONSTREAM_", env_file=".env", extra="ignore", frozen=True
     )
+
+
+class SharedSettings(EnvironmentSettings):
+    """What gateway, workers and the command line all need."""
 
     id_secret: SecretStr = Field(
         description="Key of the MAC in every id; the same in all processes."
@@ -30,7 +34,7 @@ class SharedSettings(BaseSettings):
     )
 
 
-class KafkaSettings(BaseSettings):
+class KafkaSettings(EnvironmentSettings):
     """How to reach Kafka."""
 
     kafka_bootstrap: str = Field(
@@ -58,7 +62,7 @@ class KafkaSettings(BaseSettings):
     )
 
 
-class StorageSettings(BaseSettings):
+class StorageSettings(EnvironmentSettings):
     """How to reach the object store (S3)."""
 
     s3_endpoint: str | None = Field(
@@ -72,7 +76,7 @@ class StorageSettings(BaseSettings):
     s3_secret_key: SecretStr | None = Field(default=None, description="S3 secret key.")
 
 
-class SearchSettings(BaseSettings):
+class SearchSettings(EnvironmentSettings):
     """How to reach OpenSearch."""
 
     opensearch_url: str = Field(
@@ -88,7 +92,7 @@ class SearchSettings(BaseSettings):
     )
 
 
-class ModelSettings(BaseSettings):
+class ModelSettings(EnvironmentSettings):
     """Which models answer, and where."""
 
     ollama_url: str = Field(

@@ -30,6 +30,11 @@ class Answers:
         """Returns: the largest context that the chat model is asked for."""
         return self._models.context_tokens
 
+    @property
+    def chat_model(self) -> str:
+        """Returns: the name of the model that answers."""
+        return self._models.chat_model
+
     async def ask(
         self, work: Work, *, call: str, prompt: Prompt, schema: dict[str, Any], check: Check
     ) -> ModelAnswer:
@@ -58,12 +63,11 @@ class Answers:
         if row is None:
             return None
         content = row.answer["content"]
-        logprobs = row.answer["logprobs"]
         return ModelAnswer(
             model=row.model,
             content=content,
             value=json.loads(content),
-            logprobs=None if logprobs is None else [(token, p) for token, p in logprobs],
+            logprobs=row.answer["logprobs"],
         )
 
     async def _store(self, work: Work, call: str, digest: str, answer: ModelAnswer) -> None:
@@ -81,5 +85,5 @@ class Answers:
 
 
 def _digest(model: str, prompt: Prompt, schema: dict[str, Any]) -> str:
-    parts = [model, prompt.version, prompt.system, prompt.user, json.dumps(schema, sort_keys=True)]
+    parts = [model, prompt.digest, json.dumps(schema, sort_keys=True)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

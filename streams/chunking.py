@@ -1,7 +1,7 @@
 """Chunks: stretches of a page's text that are embedded and found, each with its place.
 
-Cut along the structure of the text: blank lines first, then line ends, then sentences, then words. A
-chunk never crosses a page, holds about 200 tokens, and begins with the last lines of the one before.
+Cut along the structure of the text: blank lines first, then line ends, then sentences, then words.
+A chunk never crosses a page, holds about 200 tokens, and begins with the end of the one before.
 """
 
 import re
@@ -35,7 +35,7 @@ class Chunk:
 
 
 def tokens(text: str) -> int:
-    """Returns: an estimate of a text's tokens; long words count as several, as tokenisers cut them."""
+    """Returns: an estimate of a text's tokens; long words count as several."""
     return sum(1 + len(match[0]) // 8 for match in _TOKEN.finditer(text))
 
 

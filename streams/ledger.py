@@ -161,7 +161,7 @@ class Ledger:
             transaction took effect is then unknown, and claiming again finds out.
         """
         async with self._database.transaction() as connection:
-            if ending.state is StepState.DONE and await _deleted(connection, work.document_id):
+            if ending.state is StepState.DONE and await _deleted(connection, work):
                 ending = Ending(StepState.CANCELLED, (), ())
             values: dict[str, Any] = {
                 "state": ending.state,
@@ -209,21 +209,23 @@ class Ledger:
 
 async def _execute(connection: AsyncConnection, statement: Executable | Guarded) -> None:
     if isinstance(statement, Guarded):
-        if not (await connection.execute(statement.statement)).rowcount:  # type: ignore[attr-defined]
+        if not (await connection.execute(statement.statement)).rowcount:
             raise statement.otherwise
         return
     await connection.execute(statement)
 
 
-async def _deleted(connection: AsyncConnection, document_id: str | None) -> bool:
+async def _deleted(connection: AsyncConnection, work: Work) -> bool:
     """Returns: whether the document bears a tombstone; no other commit changes that meanwhile.
 
     The lock is on the id, not on the row, which may not exist yet: a deletion can come first.
     """
-    if document_id is None:
+    if work.document_id is None:
         return False
-    lock = func.pg_advisory_xact_lock(func.hashtextextended(literal(document_id), text("0")))
+    lock = func.pg_advisory_xact_lock(func.hashtextextended(literal(work.document_id), text("0")))
     await connection.execute(select(lock))
-    query = select(DOCUMENTS.c.deleted_at).where(DOCUMENTS.c.document_id == document_id)
+    if work.touches_deleted:
+        return False
+    query = select(DOCUMENTS.c.deleted_at).where(DOCUMENTS.c.document_id == work.document_id)
     row = (await connection.execute(query)).one_or_none()
     return row is not None and row.deleted_at is not None

@@ -64,7 +64,7 @@ class Settings(SharedSettings, KafkaSettings, StorageSettings, SearchSettings, M
         default=timedelta(seconds=20), description="After it long work is handed on in a new part."
     )
     attempts: int = Field(
-        default=5, ge=1, description="Attempts at a record whose own trouble may pass."
+        default=3, ge=1, description="Attempts at a record whose own trouble may pass."
     )
 
     parse_processes: int = Field(default=1, ge=1, description="Parser processes a worker.")

@@ -69,6 +69,7 @@ class Work:
     envelope: Envelope
     kind: str
     document_id: str | None
+    touches_deleted: bool = False
 
     @property
     def gpt_id(self) -> str:
@@ -106,7 +107,8 @@ class Stage(Generic[M]):
     """One stage of the pipeline.
 
     `request` is the topic of the request that a fact belongs to. `cancelled` undoes what the
-    handler did outside Postgres, when the document turned out to be deleted at commit.
+    handler did outside Postgres, when the document turned out to be deleted at commit;
+    a stage that `touches_deleted` documents is not cancelled by their tombstones.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Stage(Generic[M]):
     scope: Scope = Scope.RUN
     cancelled: Callable[[M, Work], Awaitable[None]] | None = None
     request: Topic[Any] = PROCESS_DOCUMENT
+    touches_deleted: bool = False
 
     @property
     def request_kind(self) -> str:
@@ -132,4 +135,4 @@ class Stage(Generic[M]):
                 else envelope.request_id
             )
         key = StepKey(envelope.gpt_id, run_id, self.name, envelope.part)
-        return Work(key, envelope, self.request_kind, document_id)
+        return Work(key, envelope, self.request_kind, document_id, self.touches_deleted)

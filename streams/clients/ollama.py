@@ -19,9 +19,7 @@ from ollama import AsyncClient, ResponseError
 
 from schemas.embedding_text import prepare
 from streams.errors import DependencyDown, RecordTrouble
-
-CHARACTERS_PER_TOKEN: Final = 3
-"""Fewer than any tokeniser gives for running Latin text, so that an estimate errs upwards."""
+from streams.extraction import estimate_tokens
 
 _ANSWER_TOKENS: Final = 2048
 _CONTEXT_STEP: Final = 2048
@@ -38,7 +36,7 @@ class ModelAnswer:
     model: str
     content: str
     value: Any
-    logprobs: list[tuple[str, float]] | None = field(default=None)
+    logprobs: list[dict[str, Any]] | None = field(default=None)
 
 
 class Models:
@@ -69,7 +67,7 @@ class Models:
         Raises: RecordTrouble: no answer in time, an answer that was cut off, or none that is JSON.
             DependencyDown: the API is away or busy, or the model is missing.
         """
-        context = self._context(len(system) + len(user))
+        context = self._context(estimate_tokens(system + user))
         message: dict[str, Any] = {"role": "user", "content": user}
         if images:
             message["images"] = [b64encode(image).decode() for image in images]
@@ -97,11 +95,12 @@ class Models:
             value = json.loads(content)
         except ValueError as error:
             raise RecordTrouble(_NAME, "the model's answer is not JSON") from error
-        logprobs = [(item.token, item.logprob) for item in response.logprobs or ()] or None
+        given = response.logprobs or ()
+        logprobs = [{"token": item.token, "logprob": item.logprob} for item in given] or None
         return ModelAnswer(self.chat_model, content, value, logprobs)
 
-    def _context(self, characters: int) -> int:
-        needed = characters // CHARACTERS_PER_TOKEN + _ANSWER_TOKENS
+    def _context(self, prompt_tokens: int) -> int:
+        needed = prompt_tokens + _ANSWER_TOKENS
         # In steps, because a model is loaded anew for every other context size.
         stepped = -(-needed // _CONTEXT_STEP) * _CONTEXT_STEP
         return min(stepped, self.context_tokens + _ANSWER_TOKENS)

@@ -61,7 +61,7 @@ class ObjectStore:
             size = 0
             async with answer["Body"] as body:
                 with target.open("wb") as file:
-                    async for chunk in body.content.iter_chunked(_CHUNK_BYTES):
+                    async for chunk in body.iter_chunks(_CHUNK_BYTES):
                         size += len(chunk)
                         if size > limit:
                             detail = f"The document has more than {limit} bytes."

@@ -1,11 +1,12 @@
 """Index: a document's text in chunks, each with its vector, where a search finds them.
 
 Reads document-extracted (and document-updated, to follow changes). Writes chunks and OpenSearch;
-emits document-indexed. Entries carry the document's version, so that an older writer changes nothing.
+emits document-indexed. Entries carry the document's version, so that an older writer changes
+nothing.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Row, delete, func, update
 from sqlalchemy.dialects.postgresql import insert
@@ -13,9 +14,9 @@ from sqlalchemy.sql.base import Executable
 
 from schemas import topics
 from schemas.attributes import attributes
-from schemas.messages import DocumentExtracted, DocumentIndexed, DocumentUpdated, Message
+from schemas.messages import DocumentExtracted, DocumentIndexed, DocumentUpdated
 from schemas.tables import CHUNKS, DOCUMENTS
-from schemas.topics import Topic
+from schemas.versions import DELETED_VERSION
 from streams import documents
 from streams.chunking import Chunk, chunk
 from streams.clients.ollama import Models
@@ -23,8 +24,6 @@ from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.errors import Refused
 from streams.stage import Outcome, Output, Scope, Stage, Work
-
-M = TypeVar("M", bound=Message)
 
 _ROWS_PER_INSERT = 500
 
@@ -43,30 +42,28 @@ def extracted(database: Database, models: Models, index: SearchIndex) -> Stage[D
         output = Output(topics.DOCUMENT_INDEXED, message.document_id, indexed)
         return Outcome(statements, (output,))
 
-    return _stage("index", topics.DOCUMENT_EXTRACTED, handle, index, database, Scope.RUN)
+    async def undo(_: DocumentExtracted, work: Work) -> None:
+        await _forget(index, work)
+
+    return Stage("index", topics.DOCUMENT_EXTRACTED, handle, cancelled=undo)
 
 
 def updated(database: Database, models: Models, index: SearchIndex) -> Stage[DocumentUpdated]:
-    """Returns: the stage that makes the index follow a change of title, metadata, type or fields."""
+    """Returns: the stage that makes the index follow a document's change."""
 
-    async def handle(message: DocumentUpdated, work: Work) -> Outcome:
-        statements, _, _ = await _write(database, models, index, work)
+    async def handle(_: DocumentUpdated, work: Work) -> Outcome:
+        statements, *_rest = await _write(database, models, index, work)
         return Outcome(statements)
 
-    return _stage("refresh", topics.DOCUMENT_UPDATED, handle, index, database, Scope.NOTHING)
+    async def undo(_: DocumentUpdated, work: Work) -> None:
+        await _forget(index, work)
+
+    return Stage("refresh", topics.DOCUMENT_UPDATED, handle, scope=Scope.NOTHING, cancelled=undo)
 
 
-def _stage(
-    name: str, source: Topic[M], handle: Any, index: SearchIndex, database: Database, scope: Scope
-) -> Stage[M]:
-    async def undo(message: M, work: Work) -> None:
-        await index.delete(await index.ids(work.document_id or ""), version=DELETED_VERSION)
-
-    return Stage(name, source, handle, scope=scope, cancelled=undo)
-
-
-DELETED_VERSION = 2**62
-"""Version of the tombstones of a deleted document's entries: above any version it can have had."""
+async def _forget(index: SearchIndex, work: Work) -> None:
+    entries = await index.ids(work.document_id or "")
+    await index.delete(entries, version=DELETED_VERSION)
 
 
 async def _write(

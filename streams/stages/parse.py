@@ -23,6 +23,7 @@ from streams.errors import InvalidMessage, RecordTrouble
 from streams.parsing.errors import ParserCrashed, Unparsable
 from streams.parsing.page import Attachment, Page, ParsedPart
 from streams.stage import Outcome, Output, Stage, Work
+from streams.stages.extract import appended
 
 
 class Parser(Protocol):
@@ -101,7 +102,9 @@ def _store(part: ParsedPart, message: DocumentReceived, work: Work) -> list[Exec
         rows = [_row(page, message, work) for page in part.pages]
         statements.append(insert(PAGES).values(rows).on_conflict_do_nothing())
     statements.append(
-        update(RUNS).where(RUNS.c.run_id == message.run_id).values(page_count=part.page_count)
+        update(RUNS)
+        .where(RUNS.c.run_id == message.run_id)
+        .values(page_count=part.page_count, notices=appended(part.notes))
     )
     document = update(DOCUMENTS).where(
         DOCUMENTS.c.document_id == message.document_id, DOCUMENTS.c.run_id == message.run_id

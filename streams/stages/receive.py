@@ -14,10 +14,18 @@ from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.base import Executable
 
 from schemas import topics
 from schemas.ids import DOCUMENT, Ids
-from schemas.messages import DocumentReceived, Inline, Link, ProcessDocument, StoredFile
+from schemas.messages import (
+    DocumentReceived,
+    Inline,
+    Link,
+    ProcessDocument,
+    Source,
+    StoredFile,
+)
 from schemas.states import Status
 from schemas.tables import DOCUMENTS, RUNS
 from streams import documents
@@ -50,21 +58,6 @@ def stage(
 ) -> Stage[ProcessDocument]:
     """Returns: the stage."""
 
-    async def obtain(message: ProcessDocument, work: Work, target: Path) -> str | None:
-        """Write the document to `target`. Returns: its key, if it is stored already."""
-        match message.source:
-            case StoredFile(key=key):
-                if not key.startswith(f"{work.gpt_id}/") or ".." in key:
-                    detail = f"The S3 key must begin with `{work.gpt_id}/`."
-                    raise InvalidMessage("foreign_key", detail)
-                await store.download(key, target, limit=max_bytes)
-                return key
-            case Link(url=url):
-                await fetch(url, target)
-            case Inline(content_base64=content):
-                await asyncio.to_thread(target.write_bytes, _decoded(content))
-        return None
-
     async def receive(message: ProcessDocument, work: Work) -> Outcome:
         document_id = work.document_id or ""
         if not ids.verify(document_id, DOCUMENT, work.gpt_id):
@@ -76,7 +69,7 @@ def stage(
         await documents.require_tenant(database, work.gpt_id)
         with tempfile.TemporaryDirectory(dir=work_dir) as folder:
             path = Path(folder) / "document"
-            key = await obtain(message, work, path)
+            key = await _obtain(message.source, work, store, fetch, path, max_bytes)
             content_type, digest = await asyncio.to_thread(_examine, path, message.filename)
             size = path.stat().st_size
             if key is None:
@@ -84,31 +77,12 @@ def stage(
                 await store.upload(key, path, content_type=content_type)
         twin = await _twin(database, work, digest)
         document = insert(DOCUMENTS).values(
-            document_id=document_id,
-            gpt_id=work.gpt_id,
-            subject=work.envelope.subject,
-            request_id=work.request_id,
-            correlation_id=work.envelope.correlation_id or work.request_id,
-            parent_id=message.parent_id,
-            run_id=work.key.run_id,
-            status=Status.PROCESSING,
-            filename=message.filename,
-            title=message.title,
-            metadata=message.metadata,
+            **_identity(message, work),
             s3_key=key,
             content_type=content_type,
             size_bytes=size,
             sha256=digest,
             duplicate_of=twin,
-        )
-        run = insert(RUNS).values(
-            run_id=work.key.run_id,
-            document_id=document_id,
-            gpt_id=work.gpt_id,
-            request_id=work.request_id,
-            number=1,
-            status=Status.PROCESSING,
-            requested_type=message.type,
         )
         received = DocumentReceived(
             document_id=document_id,
@@ -119,14 +93,60 @@ def stage(
             depth=message.depth,
         )
         return Outcome(
-            (document.on_conflict_do_nothing(), run.on_conflict_do_nothing()),
+            (document.on_conflict_do_nothing(), _run(message, work)),
             (Output(topics.DOCUMENT_RECEIVED, document_id, received),),
         )
 
-    async def undo(message: ProcessDocument, work: Work) -> None:
+    async def undo(_: ProcessDocument, work: Work) -> None:
         await store.delete_all(prefix(work.gpt_id, work.document_id or ""))
 
     return Stage("receive", topics.PROCESS_DOCUMENT, receive, cancelled=undo)
+
+
+async def _obtain(
+    source: Source, work: Work, store: ObjectStore, fetch: Fetcher, target: Path, limit: int
+) -> str | None:
+    """Write the document to `target`. Returns: its key, if it is stored already."""
+    match source:
+        case StoredFile(key=key):
+            if not key.startswith(f"{work.gpt_id}/") or ".." in key:
+                raise InvalidMessage("foreign_key", f"S3 keys must begin with `{work.gpt_id}/`.")
+            await store.download(key, target, limit=limit)
+            return key
+        case Link(url=url):
+            await fetch(url, target)
+        case Inline(content_base64=content):
+            await asyncio.to_thread(target.write_bytes, _decoded(content))
+    return None
+
+
+def _identity(message: ProcessDocument, work: Work) -> dict[str, object]:
+    return {
+        "document_id": work.document_id,
+        "gpt_id": work.gpt_id,
+        "subject": work.envelope.subject,
+        "request_id": work.request_id,
+        "correlation_id": work.envelope.correlation_id or work.request_id,
+        "parent_id": message.parent_id,
+        "run_id": work.key.run_id,
+        "status": Status.PROCESSING,
+        "filename": message.filename,
+        "title": message.title,
+        "metadata": message.metadata,
+    }
+
+
+def _run(message: ProcessDocument, work: Work) -> Executable:
+    entry = insert(RUNS).values(
+        run_id=work.key.run_id,
+        document_id=work.document_id,
+        gpt_id=work.gpt_id,
+        request_id=work.request_id,
+        number=1,
+        status=Status.PROCESSING,
+        requested_type=message.type,
+    )
+    return entry.on_conflict_do_nothing()
 
 
 def _decoded(content: str) -> bytes:

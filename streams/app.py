@@ -1,0 +1,190 @@
+"""The composition root of a worker: settings, clients, stages, and the consumer that feeds them.
+
+`pipeline` lists the stages in flow order; reading it is reading the system.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from schemas.ids import Ids
+from streams import consumer, logs
+from streams.answers import Answers
+from streams.clients import ollama, s3
+from streams.clients.fetch import Fetch
+from streams.clients.ollama import Models
+from streams.clients.opensearch import SearchIndex
+from streams.clients.postgres import Database
+from streams.clients.s3 import ObjectStore
+from streams.ledger import Ledger
+from streams.parsing.documents import DocumentParser
+from streams.runner import Runner
+from streams.settings import Settings
+from streams.stage import Stage
+from streams.stages import (
+    classify,
+    complete,
+    define,
+    delete,
+    extract,
+    index,
+    parse,
+    ping,
+    purge,
+    receive,
+    reprocess,
+    trial,
+    update,
+)
+
+log = structlog.get_logger()
+
+SETS: dict[str, tuple[str, ...]] = {
+    "intake": ("receive", "parse"),
+    "models": ("classify", "extract", "index", "refresh", "trial"),
+    "records": ("complete", "update", "delete", "purge", "reprocess", "define", "ping"),
+}
+"""Sets of stages that can be deployed and scaled apart; each has a consumer group of its own."""
+
+ALL = "all"
+"""The set of all stages in one worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What the stages use."""
+
+    database: Database
+    store: ObjectStore
+    search: SearchIndex
+    models: Models
+    parser: DocumentParser
+    fetch: Fetch
+    ids: Ids
+
+
+def pipeline(clients: Clients, settings: Settings) -> tuple[Stage[Any], ...]:
+    """Returns: all stages in the order in which a document meets them, then those of other requests."""
+    database, store, search = clients.database, clients.store, clients.search
+    models, ids = clients.models, clients.ids
+    answers = Answers(database, models)
+    budget = settings.work_budget
+    files = {"max_bytes": settings.max_document_bytes, "work_dir": settings.work_dir}
+    return (
+        receive.stage(database, store, clients.fetch, ids, **files),
+        parse.stage(database, store, clients.parser, ids, **files),
+        classify.stage(database, answers),
+        extract.stage(database, answers, budget=budget),
+        index.extracted(database, models, search),
+        complete.stage(database),
+        update.stage(database),
+        index.updated(database, models, search),
+        delete.stage(ids),
+        purge.stage(database, store, search, ids),
+        reprocess.stage(database, ids),
+        define.stage(),
+        trial.stage(database, answers, budget=budget),
+        ping.stage(),
+    )
+
+
+@asynccontextmanager
+async def clients(settings: Settings) -> AsyncIterator[Clients]:
+    """Yield the clients; close them in the end."""
+    async with AsyncExitStack() as stack:
+        database = Database.connect(
+            settings.database_url.get_secret_value(), pool=settings.database_pool
+        )
+        stack.push_async_callback(database.close)
+        search = SearchIndex.connect(settings)
+        stack.push_async_callback(search.close)
+        models = ollama.connect(
+            settings.ollama_url,
+            chat_model=settings.chat_model,
+            embedding_model=settings.embedding_model,
+            slots=settings.model_slots,
+            timeout_seconds=settings.model_timeout.total_seconds(),
+            context_tokens=settings.model_context_tokens,
+        )
+        stack.push_async_callback(models.close)
+        parser = await stack.enter_async_context(DocumentParser.open(settings))
+        yield Clients(
+            database=database,
+            store=await stack.enter_async_context(s3.connect(settings)),
+            search=search,
+            models=models,
+            parser=parser,
+            fetch=Fetch.of(settings),
+            ids=Ids(settings.id_secret.get_secret_value()),
+        )
+
+
+def chosen(stages: Sequence[Stage[Any]], name: str) -> tuple[Stage[Any], ...]:
+    """Returns: the stages of a set, in flow order. Raises: ValueError: there is no such set."""
+    if name == ALL:
+        return tuple(stages)
+    if name not in SETS:
+        message = f"there is no set of stages {name!r}; there are {ALL}, {', '.join(SETS)}"
+        raise ValueError(message)
+    return tuple(stage for stage in stages if stage.name in SETS[name])
+
+
+async def work(settings: Settings, name: str) -> None:
+    """Work until SIGTERM or SIGINT: one set of stages in one consumer group."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    async with clients(settings) as opened:
+        await _wait_for(opened, stop)
+        if stop.is_set():
+            return
+        stages = chosen(pipeline(opened, settings), name)
+        app = consumer.create(settings, group=f"{settings.topic_prefix}actionstream-{name}")
+        ledger = Ledger(opened.database, owner=owner, lease=settings.lease)
+        runner = Runner(
+            ledger,
+            consumer.KafkaPublisher(app, prefix=settings.topic_prefix),
+            opened.ids,
+            attempts=settings.attempts,
+            grace=settings.grace,
+            reply_topics=settings.reply_topics,
+        )
+        for stage in stages:
+            consumer.attach(app, stage, runner, prefix=settings.topic_prefix)
+        async with consumer.running(app):
+            log.info("working", stages=[stage.name for stage in stages], owner=owner)
+            await stop.wait()
+            log.info("stopping", owner=owner)
+
+
+async def _wait_for(opened: Clients, stop: asyncio.Event) -> None:
+    """Wait until everything that the stages need answers, saying what is waited for."""
+    needed = {
+        "postgres": opened.database.ping,
+        "s3": opened.store.ping,
+        "opensearch": opened.search.ping,
+        "models": opened.models.ping,
+    }
+    for name, ping_it in needed.items():
+        while not stop.is_set():
+            try:
+                await ping_it()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is waited for and said
+                log.warning("waiting", dependency=name, reason=str(error))
+                await asyncio.sleep(1)
+            else:
+                break
+
+
+def run(settings: Settings, name: str) -> None:
+    """Configure logging and work until told to stop."""
+    logs.configure(settings)
+    asyncio.run(work(settings, name))

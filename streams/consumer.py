@@ -1,0 +1,152 @@
+"""Faust as the workers use it: consumer group, assignment, and the worker's life. Nothing else.
+
+Topics are raw and each partition has one stream of its own, so acknowledgements come in order. An
+event is acknowledged only by `event.ack()`; when the worker is leaving, it is discarded instead, and
+the next owner gets it. No exception leaves an agent, because Faust would acknowledge its event: as a
+last resort the process ends, and what is not acknowledged comes back.
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import faust
+import structlog
+from aiokafka.errors import KafkaError
+from faust.types import StreamT
+
+from streams.errors import DependencyDown, GiveWay
+from streams.runner import Runner
+from streams.settings import Settings
+from streams.stage import Stage
+from streams.wire import Incoming, Record
+
+log = structlog.get_logger()
+
+_NEVER_SECONDS = 604_800.0
+_EXIT_BUG = 70
+
+
+def create(settings: Settings, *, group: str) -> faust.App:
+    """Returns: an app without agents.
+
+    The numbers are measured ones: a buffer of 64 with at most 12 records a poll keeps one waiting
+    partition from stopping the others; the poll interval is endless, because a consumer that waits
+    with full buffers would otherwise leave its group for good.
+    """
+    return faust.App(
+        group,
+        broker=[f"kafka://{host.strip()}" for host in settings.kafka_bootstrap.split(",")],
+        broker_credentials=_credentials(settings),
+        web_enabled=False,
+        store="memory://",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        broker_session_timeout=settings.session_timeout.total_seconds(),
+        broker_heartbeat_interval=settings.session_timeout.total_seconds() / 5,
+        broker_request_timeout=settings.session_timeout.total_seconds() + 5,
+        broker_rebalance_timeout=settings.rebalance_timeout.total_seconds(),
+        broker_max_poll_interval=_NEVER_SECONDS,
+        broker_max_poll_records=12,
+        broker_commit_interval=0.5,
+        broker_commit_every=100,
+        stream_buffer_maxsize=64,
+        stream_wait_empty=True,
+        stream_processing_timeout=_NEVER_SECONDS,
+        consumer_auto_offset_reset="earliest",
+        producer_request_timeout=30,
+        producer_acks=-1,
+        producer_linger=0,
+    )
+
+
+def _credentials(settings: Settings) -> Any:  # noqa: ANN401 - faust's own union of credentials
+    protocol = settings.kafka_security_protocol
+    if protocol == "PLAINTEXT":
+        return None
+    context = (
+        ssl.create_default_context(cafile=settings.kafka_ca_file) if "SSL" in protocol else None
+    )
+    if "SASL" not in protocol:
+        return faust.SSLCredentials(context)
+    password = settings.kafka_password
+    return faust.SASLCredentials(
+        username=settings.kafka_username,
+        password=None if password is None else password.get_secret_value(),
+        ssl_context=context,
+        mechanism=settings.kafka_sasl_mechanism,
+    )
+
+
+def attach(app: faust.App, stage: Stage[Any], runner: Runner, *, prefix: str) -> None:
+    """Have the app feed a stage from its topic."""
+    name = prefix + stage.source.name
+    topic = app.topic(name, key_serializer="raw", value_serializer="raw", internal=False)
+
+    async def agent(stream: StreamT[bytes]) -> None:
+        async for event in stream.noack().events():
+            try:
+                await runner.run(stage, _incoming(app, event.message, stage))
+            except GiveWay:
+                app.consumer.unacked.discard(event.message)
+                continue
+            except Exception as error:
+                log.critical("the runner failed", stage=stage.name, exc_info=error)
+                os._exit(_EXIT_BUG)
+            event.ack()
+
+    app.agent(topic, name=stage.name, concurrency=1, isolated_partitions=True)(agent)
+
+
+def _incoming(app: faust.App, message: Any, stage: Stage[Any]) -> Incoming:  # noqa: ANN401
+    def leaving() -> bool:
+        generation = message.generation_id
+        return not app.flow_control.is_active() or generation != app.consumer_generation_id
+
+    return Incoming(
+        topic=stage.source.name,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=tuple(message.headers or ()),
+        leaving=leaving,
+    )
+
+
+class KafkaPublisher:
+    """Publishes through the app's own producer and awaits each delivery."""
+
+    def __init__(self, app: faust.App, *, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+
+    async def publish(self, records: tuple[Record, ...]) -> None:
+        """Raises: DependencyDown: at least one was not acknowledged; all may be published again."""
+        try:
+            await asyncio.gather(*(self._send(record) for record in records))
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise DependencyDown("kafka", type(error).__name__) from error
+
+    async def _send(self, record: Record) -> None:
+        await self._app.producer.send_and_wait(
+            self._prefix + record.topic,
+            record.key,
+            record.value,
+            None,
+            None,
+            list(record.headers),
+        )
+
+
+@asynccontextmanager
+async def running(app: faust.App) -> AsyncIterator[None]:
+    """Consume while the block runs; then hand over or finish what is in flight and leave the group."""
+    await app.start()
+    try:
+        yield
+    finally:
+        await app.stop()

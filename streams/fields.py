@@ -1,0 +1,89 @@
+"""Asking a model for a document's fields by a type, window by window.
+
+Both the `extract` stage and the trying out of types do it through here.
+"""
+
+import asyncio
+import time
+from datetime import timedelta
+
+from schemas.document_types import DocumentType, answer_schema
+from streams.answers import Answers
+from streams.clients.ollama import ModelAnswer
+from streams.errors import RecordTrouble
+from streams.extraction import (
+    AnswerMismatch,
+    Extracted,
+    Reading,
+    Window,
+    assemble,
+    estimate_tokens,
+    read_answer,
+    split,
+)
+from streams.parsing.page import Page
+from streams.prompts import field_list, render
+from streams.stage import Work
+
+PROMPT_VERSION = 1
+
+
+async def extract_fields(
+    answers: Answers,
+    work: Work,
+    document_type: DocumentType,
+    pages: list[Page],
+    *,
+    budget: timedelta,
+) -> Extracted | None:
+    """Returns: the fields with their evidence, or None if the time budget ended before the windows.
+
+    Answers are kept, so a later call goes on where this one ended.
+
+    Raises: RecordTrouble, DependencyDown: as the model client does.
+    """
+    if not document_type.fields.properties or not any(page.text.strip() for page in pages):
+        return assemble(document_type, [Reading({})], pages, model=answers.chat_model)
+    end = time.monotonic() + budget.total_seconds()
+    described = field_list(document_type)
+    empty = render("extract", PROMPT_VERSION, documents=[[""]], fields=described)
+    windows = split(pages, answers.context_tokens - estimate_tokens(empty.user + empty.system))
+    readings: list[Reading] = []
+    for number, window in enumerate(windows):
+        if readings and time.monotonic() > end:
+            return None
+        whole = len(windows) == 1
+        readings.append(
+            await _read(answers, work, document_type, described, window, number, whole=whole)
+        )
+    return await asyncio.to_thread(
+        assemble, document_type, readings, pages, model=answers.chat_model
+    )
+
+
+async def _read(
+    answers: Answers,
+    work: Work,
+    document_type: DocumentType,
+    described: str,
+    window: Window,
+    number: int,
+    *,
+    whole: bool,
+) -> Reading:
+    place = None if whole else window
+
+    def check(answer: ModelAnswer) -> None:
+        try:
+            read_answer(document_type, answer.content, answer.logprobs, place)
+        except AnswerMismatch as error:
+            raise RecordTrouble("models", str(error)) from error
+
+    answer = await answers.ask(
+        work,
+        call=f"extract:{number}",
+        prompt=render("extract", PROMPT_VERSION, documents=[window.texts], fields=described),
+        schema=answer_schema(document_type),
+        check=check,
+    )
+    return read_answer(document_type, answer.content, answer.logprobs, place)

@@ -1,0 +1,93 @@
+"""Extract: a document's fields by its type, each with its place, evidence and confidence.
+
+Reads document-classified. Writes the run's answer and the document's effective fields; emits
+document-extracted. A document longer than the model's context is read in windows.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, func, literal, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from schemas import topics
+from schemas.fields import Answer
+from schemas.messages import DocumentClassified, DocumentExtracted
+from schemas.tables import DOCUMENTS, RUNS
+from streams import documents
+from streams.answers import Answers
+from streams.clients.postgres import Database
+from streams.errors import InvalidMessage
+from streams.fields import PROMPT_VERSION, extract_fields
+from streams.stage import Outcome, Output, Stage, Work
+
+_FIELDS = TypeAdapter(dict[str, Answer])
+
+
+def stage(database: Database, answers: Answers, *, budget: timedelta) -> Stage[DocumentClassified]:
+    """Returns: the stage."""
+
+    async def extract(message: DocumentClassified, work: Work) -> Outcome:
+        types = await documents.document_types(database, work.gpt_id)
+        if message.type not in types:
+            detail = "The document's type was removed after it was classified; reprocess it."
+            raise InvalidMessage("unknown_type", detail)
+        pages = await documents.pages(database, message.run_id)
+        found = await extract_fields(answers, work, types[message.type], pages, budget=budget)
+        if found is None:
+            return Outcome(hand_over=True)
+        run = (
+            update(RUNS)
+            .where(RUNS.c.run_id == message.run_id)
+            .values(
+                fields=dump(found.fields),
+                confidence=found.confidence,
+                needs_review=found.needs_review,
+                notices=appended(found.notices),
+                models={
+                    "chat": answers.chat_model,
+                    "prompts": {"classify": "v1", "extract": f"v{PROMPT_VERSION}"},
+                },
+            )
+        )
+        document = (
+            update(DOCUMENTS)
+            .where(
+                DOCUMENTS.c.document_id == message.document_id,
+                DOCUMENTS.c.run_id == message.run_id,
+            )
+            .values(
+                type=message.type,
+                type_confidence=message.confidence,
+                fields={name: v for name, v in found.effective.items() if v is not None},
+                confidence=found.confidence,
+                needs_review=found.needs_review,
+                version=DOCUMENTS.c.version + 1,
+                updated_at=func.now(),
+            )
+        )
+        extracted = DocumentExtracted(
+            document_id=message.document_id,
+            run_id=message.run_id,
+            type=message.type,
+            confidence=found.confidence,
+            needs_review=found.needs_review,
+        )
+        return Outcome(
+            (run, document),
+            (Output(topics.DOCUMENT_EXTRACTED, message.document_id, extracted),),
+        )
+
+    return Stage("extract", topics.DOCUMENT_CLASSIFIED, extract)
+
+
+def dump(fields: dict[str, Answer]) -> dict[str, Any]:
+    """Returns: the answer as JSON, as `runs.fields` keeps it."""
+    dumped: dict[str, Any] = _FIELDS.dump_python(fields, mode="json")
+    return dumped
+
+
+def appended(notices: tuple[str, ...]) -> ColumnElement[Any]:
+    """Returns: the run's notices with these behind them."""
+    return RUNS.c.notices.op("||")(literal(list(notices), JSONB))

@@ -1,0 +1,116 @@
+"""Purge: everything that was made from a deleted document.
+
+Reads document-deleted. Removes bytes, rows, index entries, model answers and the values of dead
+letters; empties the document's row, which stays as a tombstone; deletes what was attached to it.
+"""
+
+from sqlalchemy import delete, func, null, select, text, update
+from sqlalchemy.sql.base import Executable
+
+from schemas import topics
+from schemas.ids import REQUEST, Ids
+from schemas.messages import DeleteDocument, DocumentDeleted
+from schemas.states import Status
+from schemas.tables import (
+    CHUNKS,
+    CORRECTIONS,
+    DEAD_LETTERS,
+    DOCUMENTS,
+    MODEL_ANSWERS,
+    PAGES,
+    REQUESTS,
+    RUNS,
+    STEPS,
+)
+from schemas.versions import DELETED_VERSION
+from streams import replies
+from streams.clients.opensearch import SearchIndex
+from streams.clients.postgres import Database
+from streams.clients.s3 import ObjectStore, prefix
+from streams.stage import Outcome, Output, Scope, Stage, Work
+
+
+def stage(
+    database: Database, store: ObjectStore, index: SearchIndex, ids: Ids
+) -> Stage[DocumentDeleted]:
+    """Returns: the stage."""
+
+    async def purge(message: DocumentDeleted, work: Work) -> Outcome:
+        document_id = message.document_id
+        query = select(DOCUMENTS.c.chunk_count, DOCUMENTS.c.s3_key).where(
+            DOCUMENTS.c.document_id == document_id
+        )
+        children = select(DOCUMENTS.c.document_id).where(DOCUMENTS.c.parent_id == document_id)
+        async with database.transaction() as connection:
+            row = (await connection.execute(query)).one()
+            attached = list((await connection.execute(children)).scalars())
+        await store.delete_all(prefix(work.gpt_id, document_id))
+        if row.s3_key:
+            await store.delete_all(row.s3_key)
+        entries = {f"{document_id}:{i}" for i in range(row.chunk_count)}
+        entries.update(await index.ids(document_id))
+        await index.delete(sorted(entries), version=DELETED_VERSION)
+        settled, output = replies.answer(
+            work,
+            kind=work.kind,
+            status=Status.COMPLETED,
+            result={"document_id": document_id, "deleted": True},
+        )
+        return Outcome(
+            (*_removals(document_id), settled),
+            (*(_delete(child, work, ids) for child in attached), output),
+        )
+
+    return Stage(
+        "purge",
+        topics.DOCUMENT_DELETED,
+        purge,
+        scope=Scope.REQUEST,
+        request=topics.DELETE_DOCUMENT,
+        touches_deleted=True,
+    )
+
+
+def _delete(child: str, work: Work, ids: Ids) -> Output:
+    request_id = ids.derive(REQUEST, work.gpt_id, work.request_id, "delete", child)
+    envelope = work.envelope.model_copy(
+        update={"request_id": request_id, "reply_to": None, "fingerprint": None}
+    )
+    return Output(topics.DELETE_DOCUMENT, child, DeleteDocument(document_id=child), envelope)
+
+
+def _removals(document_id: str) -> list[Executable]:
+    emptied = (
+        update(DOCUMENTS)
+        .where(DOCUMENTS.c.document_id == document_id)
+        .values(
+            filename=None,
+            title=None,
+            metadata=text("'{}'::jsonb"),
+            fields=text("'{}'::jsonb"),
+            s3_key=None,
+            sha256=None,
+            problem=null(),
+            confidence=None,
+            type=None,
+            updated_at=func.now(),
+        )
+    )
+    silenced = (
+        update(STEPS)
+        .where(STEPS.c.document_id == document_id, STEPS.c.state == "done")
+        .values(outputs=text("'[]'::jsonb"), detail=null())
+    )
+    answers = (
+        update(REQUESTS)
+        .where(REQUESTS.c.document_id == document_id)
+        .values(result=null(), problem=null())
+    )
+    letters = (
+        update(DEAD_LETTERS)
+        .where(DEAD_LETTERS.c.document_id == document_id)
+        .values(record_value=None)
+    )
+    tables = (PAGES, CHUNKS, CORRECTIONS, MODEL_ANSWERS, RUNS)
+    gone = [delete(table).where(table.c.document_id == document_id) for table in tables]
+    return [*gone, emptied, silenced, answers, letters]
