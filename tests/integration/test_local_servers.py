@@ -48,7 +48,7 @@ async def search(at: dict[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
 
 def s3(at: dict[str, str], secret: str | None = None) -> AbstractAsyncContextManager[AioBaseClient]:
     """Returns: an S3 client with the run's key, and its secret or another."""
-    return get_session().create_client(
+    client: AbstractAsyncContextManager[AioBaseClient] = get_session().create_client(
         "s3",
         region_name="us-east-1",
         endpoint_url=at["ACTIONSTREAM_S3_ENDPOINT"],
@@ -56,6 +56,7 @@ def s3(at: dict[str, str], secret: str | None = None) -> AbstractAsyncContextMan
         aws_secret_access_key=secret or at["ACTIONSTREAM_S3_SECRET_KEY"],
         config=AioConfig(s3={"addressing_style": "path"}),
     )
+    return client
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ async def test_opensearch_answers_a_hybrid_query(search: httpx2.AsyncClient) -> 
         {"match": {"text": "invoice"}},
         {"knn": {"vector": {"vector": [1.0, 0.1], "k": 10}}},
     ]
-    pipeline = {"phase_results_processors": [{"normalization-processor": {}}]}
+    pipeline: dict[str, object] = {"phase_results_processors": [{"normalization-processor": {}}]}
     query = {
         "query": {"hybrid": {"queries": clauses, "filter": {"term": {"tenant": "a"}}}},
         "search_pipeline": pipeline,
