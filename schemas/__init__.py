@@ -1,1 +1,1 @@
-"""What crosses a process boundary: ids, topics, messages, tables, index mappings, HTTP bodies. Opens nothing."""
+"""What crosses a process boundary: ids, topics, messages, tables, mappings, HTTP bodies."""

@@ -1,4 +1,4 @@
-"""The headers of every record: who asked, for which tenant, what the value is, where the answer goes."""
+"""The headers of every record: who asked, for which tenant, what it is, where answers go."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ class Envelope(BaseModel):
     """What a record's headers say.
 
     `request_id` is a signed id, or a UUID that an outside producer chose; the first stage replaces
-    the latter by the signed id derived from it. `part` counts the parts that long work was handed on in.
+    the latter by the signed id derived from it. `part` counts the parts of long work.
     """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
@@ -42,7 +42,7 @@ class Envelope(BaseModel):
     def from_headers(cls, headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> Self:
         """Returns: the envelope of a record.
 
-        Raises: pydantic.ValidationError: a header is missing or malformed (bytes that are not UTF-8 too).
+        Raises: pydantic.ValidationError: a header is missing or malformed, or is not UTF-8.
         """
         pairs = headers.items() if isinstance(headers, Mapping) else headers
         return cls.model_validate({name: value for name, value in pairs if value is not None})

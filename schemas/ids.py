@@ -1,7 +1,7 @@
 """Signed ids: a typed prefix, a UUID and a MAC over both and the tenant.
 
-Any process that knows the secret can tell an id that was handed out from one that was made up, without
-having stored anything. Minted ids are UUIDv7 (RFC 9562, section 5.7), so that they sort by time;
+Any process that knows the secret can tell an id that was handed out from one that was made up,
+without having stored anything. Minted ids are UUIDv7 (RFC 9562, section 5.7), so that they sort by time;
 derived ids are UUIDv8 (section 5.8), so that the same parents always give the same child.
 """
 
@@ -38,7 +38,7 @@ def _stamped(value: int, *, version: int) -> uuid.UUID:
 
 
 class Ids:
-    """Mints, derives and checks the ids of all tenants under one secret of at least 16 characters."""
+    """Mints, derives and checks ids under one secret of at least 16 characters."""
 
     def __init__(self, secret: str) -> None:
         if len(secret) < _MAC_CHARS:

@@ -1,6 +1,6 @@
 """The OpenSearch index of document chunks: its mapping, and the pipeline that joins two rankings.
 
-One index behind an alias serves all tenants; the tenant is in every entry and in every query's filter.
+One index behind an alias serves all tenants; the tenant is in every entry and every query.
 """
 
 from typing import Any, Final
@@ -27,8 +27,8 @@ def index_name(model: str, dimensions: int, revision: int = 1) -> str:
 def index_body(dimensions: int, *, shards: int = 2, replicas: int = 0) -> dict[str, Any]:
     """Returns: settings and mapping of the index.
 
-    At least two shards: on one, a hybrid query fetches and highlights every candidate instead of the
-    page of hits, at five times the CPU.
+    At least two shards: on one, a hybrid query fetches and highlights every candidate instead of
+    the page of hits, at five times the CPU.
     """
     keyword = {"type": "keyword", "ignore_above": 1024}
     return {

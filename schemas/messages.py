@@ -1,7 +1,7 @@
 """The values of all records: requests in the imperative, facts in the past tense, results.
 
-Readers ignore unknown fields; within a version fields are only added. The first line of each docstring
-and the descriptions of the fields are what the AsyncAPI document says.
+Readers ignore unknown fields; within a version fields are only added. The docstrings and the
+descriptions of the fields are what the AsyncAPI document says.
 """
 
 from typing import Annotated, Any, Literal
@@ -175,7 +175,7 @@ class Ping(Message):
 
 
 class Result(Message):
-    """The answer to a request. The row in `requests` is the truth; the record wakes those who wait."""
+    """The answer to a request. The row in `requests` is the truth; this wakes those who wait."""
 
     request_id: str
     kind: str = Field(description="Name of the request topic.")

@@ -132,7 +132,7 @@ RUNS: Final = Table(
     UniqueConstraint("document_id", "number", name="runs_numbered"),
 )
 """One row a processing of a document; earlier ones are kept. `fields` is the machine's whole answer
-with evidence, `models` what answered what, `notices` what a reader should know (such as windows)."""
+with evidence, `models` what answered, `notices` what a reader should know (such as windows)."""
 
 PAGES: Final = Table(
     "pages",
@@ -147,7 +147,7 @@ PAGES: Final = Table(
     Column("words", JSONB),
     Index("pages_by_document", "document_id"),
 )
-"""`words` is `[[start, end, [left, top, right, bottom], confidence], …]` where OCR read the page."""
+"""`words` is `[[start, end, [left, top, right, bottom], confidence], …]` on pages read by OCR."""
 
 CHUNKS: Final = Table(
     "chunks",

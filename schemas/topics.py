@@ -1,4 +1,4 @@
-"""The catalogue of topics: what each carries, how it is keyed, how long it is kept, who answers for it."""
+"""The catalogue of topics: what each carries, how it is keyed, and how long it is kept."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,8 +30,8 @@ MAX_MESSAGE_BYTES: Final = 1024 * 1024
 class Topic(Generic[M]):
     """One topic.
 
-    `key` names the id whose order matters. `share` scales the number of partitions: it is multiplied by
-    the setting `partitions` and rounded up.
+    `key` names the id whose order matters. `share` scales the number of partitions: it is
+    multiplied by the setting `partitions` and rounded up.
     """
 
     name: str

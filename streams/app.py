@@ -23,6 +23,7 @@ from streams.clients.ollama import Models
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore
+from streams.files import Files
 from streams.ledger import Ledger
 from streams.parsing.documents import DocumentParser
 from streams.runner import Runner
@@ -71,15 +72,15 @@ class Clients:
 
 
 def pipeline(clients: Clients, settings: Settings) -> tuple[Stage[Any], ...]:
-    """Returns: all stages in the order in which a document meets them, then those of other requests."""
+    """Returns: the stages in the order in which a document meets them, then the other ones."""
     database, store, search = clients.database, clients.store, clients.search
     models, ids = clients.models, clients.ids
     answers = Answers(database, models)
     budget = settings.work_budget
-    files = {"max_bytes": settings.max_document_bytes, "work_dir": settings.work_dir}
+    files = Files(store, settings.max_document_bytes, settings.work_dir)
     return (
-        receive.stage(database, store, clients.fetch, ids, **files),
-        parse.stage(database, store, clients.parser, ids, **files),
+        receive.stage(database, files, clients.fetch, ids),
+        parse.stage(database, files, clients.parser, ids),
         classify.stage(database, answers),
         extract.stage(database, answers, budget=budget),
         index.extracted(database, models, search),

@@ -1,9 +1,9 @@
 """Faust as the workers use it: consumer group, assignment, and the worker's life. Nothing else.
 
-Topics are raw and each partition has one stream of its own, so acknowledgements come in order. An
-event is acknowledged only by `event.ack()`; when the worker is leaving, it is discarded instead, and
-the next owner gets it. No exception leaves an agent, because Faust would acknowledge its event: as a
-last resort the process ends, and what is not acknowledged comes back.
+Topics are raw and each partition has one stream of its own, so acknowledgements come in order.
+An event is acknowledged only by `event.ack()`; when the worker is leaving, it is discarded instead,
+and the next owner gets it. No exception leaves an agent, because Faust would acknowledge its event:
+as a last resort the process ends, and what is not acknowledged comes back.
 """
 
 import asyncio
@@ -144,7 +144,7 @@ class KafkaPublisher:
 
 @asynccontextmanager
 async def running(app: faust.App) -> AsyncIterator[None]:
-    """Consume while the block runs; then hand over or finish what is in flight and leave the group."""
+    """Consume while the block runs; then finish or hand over what is in flight and leave."""
     await app.start()
     try:
         yield

@@ -5,6 +5,7 @@ Both the `extract` stage and the trying out of types do it through here.
 
 import asyncio
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 
 from schemas.document_types import DocumentType, answer_schema
@@ -52,26 +53,25 @@ async def extract_fields(
     for number, window in enumerate(windows):
         if readings and time.monotonic() > end:
             return None
-        whole = len(windows) == 1
-        readings.append(
-            await _read(answers, work, document_type, described, window, number, whole=whole)
-        )
+        asked = _Asked(document_type, described, number, window, whole=len(windows) == 1)
+        readings.append(await _read(answers, work, asked))
     return await asyncio.to_thread(
         assemble, document_type, readings, pages, model=answers.chat_model
     )
 
 
-async def _read(
-    answers: Answers,
-    work: Work,
-    document_type: DocumentType,
-    described: str,
-    window: Window,
-    number: int,
-    *,
-    whole: bool,
-) -> Reading:
-    place = None if whole else window
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    document_type: DocumentType
+    described: str
+    number: int
+    window: Window
+    whole: bool
+
+
+async def _read(answers: Answers, work: Work, asked: _Asked) -> Reading:
+    document_type, window = asked.document_type, asked.window
+    place = None if asked.whole else window
 
     def check(answer: ModelAnswer) -> None:
         try:
@@ -81,8 +81,8 @@ async def _read(
 
     answer = await answers.ask(
         work,
-        call=f"extract:{number}",
-        prompt=render("extract", PROMPT_VERSION, documents=[window.texts], fields=described),
+        call=f"extract:{asked.number}",
+        prompt=render("extract", PROMPT_VERSION, documents=[window.texts], fields=asked.described),
         schema=answer_schema(document_type),
         check=check,
     )

@@ -21,6 +21,7 @@ from streams.errors import (
     RecordTrouble,
     Refused,
 )
+from streams.failures import Failure
 from streams.ledger import Claimed, Ending, Held, Settled
 from streams.stage import Claim, Outcome, Stage, Work
 from streams.wire import Incoming
@@ -133,25 +134,31 @@ class Step:
                 metrics.WAITS.labels(error.dependency).inc()
                 log.warning("waiting", dependency=error.dependency, reason=error.detail)
                 return None
-            case RecordTrouble():
-                self._troubles += 1
-                attempts = max(self._troubles, (claim.failures if claim else 0) + 1)
-                log.warning("trouble", dependency=error.dependency, reason=error.detail)
-                if attempts < self._runner.attempts:
-                    return None
-                return self._failed(f"{error.dependency}_trouble", error.detail, attempts)
-            case InvalidMessage():
-                return self._failed(error.code, error.detail, 1)
             case Refused():
                 return self._refused(error)
+            case InvalidMessage():
+                return self._failed(Failure(error.code, error.detail))
+            case RecordTrouble():
+                log.warning("trouble", dependency=error.dependency, reason=error.detail)
+                return self._trouble(error, claim)
             case _:
-                self._bugs += 1
                 log.error("bug", stage=self._stage.name, exc_info=error)
-                if self._bugs < _BUG_ATTEMPTS:
-                    return None
-                name = type(error).__name__
-                detail = f"An unexpected error: {name}. The worker's log has its traceback."
-                return self._failed("internal_error", detail, self._bugs)
+                return self._bug(error)
+
+    def _trouble(self, error: RecordTrouble, claim: Claimed | None) -> Ending | None:
+        self._troubles += 1
+        attempts = max(self._troubles, (claim.failures if claim else 0) + 1)
+        if attempts < self._runner.attempts:
+            return None
+        return self._failed(Failure(f"{error.dependency}_trouble", error.detail, attempts))
+
+    def _bug(self, error: Exception) -> Ending | None:
+        self._bugs += 1
+        if self._bugs < _BUG_ATTEMPTS:
+            return None
+        name = type(error).__name__
+        detail = f"An unexpected error: {name}. The worker's log has its traceback."
+        return self._failed(Failure("internal_error", detail, self._bugs))
 
     async def _worked(self, claim: Claimed | None) -> Outcome:
         handling = self._stage.handle(self._message, self._work)
@@ -206,12 +213,12 @@ class Step:
         reply = self._runner.reply_topic(self._work.envelope)
         return self._entered(failures.refused(self._work, error, reply_topic=reply))
 
-    def _failed(self, code: str, detail: str, attempts: int) -> Ending:
-        log.warning("failed", stage=self._stage.name, code=code, attempts=attempts)
-        failure = failures.Failure(code, detail, attempts)
+    def _failed(self, failure: Failure) -> Ending:
+        log.warning("failed", stage=self._stage.name, code=failure.code, attempts=failure.attempts)
         reply = self._runner.reply_topic(self._work.envelope)
-        ending = failures.dead(self._stage, self._work, self._record, failure, reply_topic=reply)
-        return self._entered(ending)
+        return self._entered(
+            failures.dead(self._stage, self._work, self._record, failure, reply_topic=reply)
+        )
 
     def _entered(self, ending: Ending) -> Ending:
         """Returns: the ending, with the request's own entry before it where no claim made one."""

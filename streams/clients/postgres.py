@@ -73,7 +73,7 @@ def passes(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     if state is None:
         return isinstance(error.orig, psycopg.OperationalError | psycopg.InterfaceError)
-    return state.startswith(_PASSING_CLASSES)
+    return str(state).startswith(_PASSING_CLASSES)
 
 
 def _reason(error: DBAPIError) -> str:

@@ -4,7 +4,6 @@ Reads document-received. Writes pages; emits document-parsed, and process-docume
 attachment. A long document is worked through in parts, each handing the rest on.
 """
 
-import tempfile
 from pathlib import Path
 from typing import Protocol
 
@@ -17,9 +16,10 @@ from schemas.ids import DOCUMENT, REQUEST, Ids
 from schemas.messages import DocumentParsed, DocumentReceived, ProcessDocument, StoredFile
 from schemas.tables import DOCUMENTS, PAGES, RUNS
 from streams.clients.postgres import Database
-from streams.clients.s3 import ObjectStore, prefix
+from streams.clients.s3 import prefix
 from streams.documents import words_json
 from streams.errors import InvalidMessage, RecordTrouble
+from streams.files import Files
 from streams.parsing.errors import ParserCrashed, Unparsable
 from streams.parsing.page import Attachment, Page, ParsedPart
 from streams.stage import Outcome, Output, Stage, Work
@@ -33,22 +33,14 @@ class Parser(Protocol):
         """Raises: Unparsable: never parsable. ParserCrashed: the child process died or hung."""
 
 
-def stage(
-    database: Database,
-    store: ObjectStore,
-    parser: Parser,
-    ids: Ids,
-    *,
-    max_bytes: int,
-    work_dir: Path | None,
-) -> Stage[DocumentReceived]:
+def stage(database: Database, files: Files, parser: Parser, ids: Ids) -> Stage[DocumentReceived]:
     """Returns: the stage."""
 
     async def attach(
         attachment: Attachment, position: int, message: DocumentReceived, work: Work
     ) -> Output:
         key = f"{prefix(work.gpt_id, message.document_id)}attachments/{position}"
-        await store.put(key, attachment.content, content_type="application/octet-stream")
+        await files.store.put(key, attachment.content, content_type="application/octet-stream")
         request_id = ids.derive(REQUEST, work.gpt_id, work.request_id, "attachment", position)
         document_id = ids.derive(DOCUMENT, work.gpt_id, request_id)
         child = ProcessDocument(
@@ -65,9 +57,8 @@ def stage(
 
     async def parse(message: DocumentReceived, work: Work) -> Outcome:
         first_page = await _next_page(database, message.run_id)
-        with tempfile.TemporaryDirectory(dir=work_dir) as folder:
-            path = Path(folder) / "document"
-            await store.download(message.s3_key, path, limit=max_bytes)
+        with files.scratch() as path:
+            await files.download(message.s3_key, path)
             try:
                 part = await parser.parse(path, message.content_type, first_page=first_page)
             except Unparsable as error:

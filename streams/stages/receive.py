@@ -8,7 +8,6 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import tempfile
 from pathlib import Path
 from typing import Protocol
 
@@ -30,8 +29,9 @@ from schemas.states import Status
 from schemas.tables import DOCUMENTS, RUNS
 from streams import documents
 from streams.clients.postgres import Database
-from streams.clients.s3 import ObjectStore, prefix
+from streams.clients.s3 import prefix
 from streams.errors import InvalidMessage
+from streams.files import Files
 from streams.parsing.detect import detect
 from streams.parsing.errors import Unparsable
 from streams.stage import Outcome, Output, Stage, Work
@@ -47,16 +47,20 @@ class Fetcher(Protocol):
         """Raises: InvalidMessage: the link is refused. RecordTrouble: it does not answer."""
 
 
-def stage(
-    database: Database,
-    store: ObjectStore,
-    fetch: Fetcher,
-    ids: Ids,
-    *,
-    max_bytes: int,
-    work_dir: Path | None,
-) -> Stage[ProcessDocument]:
+def stage(database: Database, files: Files, fetch: Fetcher, ids: Ids) -> Stage[ProcessDocument]:
     """Returns: the stage."""
+
+    async def obtain(source: Source, work: Work, target: Path) -> str | None:
+        """Write the document to `target`. Returns: its key, if it is stored already."""
+        match source:
+            case StoredFile(key=key):
+                await files.download(_own(key, work), target)
+                return key
+            case Link(url=url):
+                await fetch(url, target)
+            case Inline(content_base64=content):
+                await asyncio.to_thread(target.write_bytes, _decoded(content))
+        return None
 
     async def receive(message: ProcessDocument, work: Work) -> Outcome:
         document_id = work.document_id or ""
@@ -67,14 +71,13 @@ def stage(
         if message.depth > MAX_DEPTH:
             raise InvalidMessage("nested_too_deep", f"It is nested more than {MAX_DEPTH} deep.")
         await documents.require_tenant(database, work.gpt_id)
-        with tempfile.TemporaryDirectory(dir=work_dir) as folder:
-            path = Path(folder) / "document"
-            key = await _obtain(message.source, work, store, fetch, path, max_bytes)
+        with files.scratch() as path:
+            key = await obtain(message.source, work, path)
             content_type, digest = await asyncio.to_thread(_examine, path, message.filename)
             size = path.stat().st_size
             if key is None:
                 key = f"{prefix(work.gpt_id, document_id)}{work.key.run_id}/original"
-                await store.upload(key, path, content_type=content_type)
+                await files.store.upload(key, path, content_type=content_type)
         twin = await _twin(database, work, digest)
         document = insert(DOCUMENTS).values(
             **_identity(message, work),
@@ -98,26 +101,16 @@ def stage(
         )
 
     async def undo(_: ProcessDocument, work: Work) -> None:
-        await store.delete_all(prefix(work.gpt_id, work.document_id or ""))
+        await files.store.delete_all(prefix(work.gpt_id, work.document_id or ""))
 
     return Stage("receive", topics.PROCESS_DOCUMENT, receive, cancelled=undo)
 
 
-async def _obtain(
-    source: Source, work: Work, store: ObjectStore, fetch: Fetcher, target: Path, limit: int
-) -> str | None:
-    """Write the document to `target`. Returns: its key, if it is stored already."""
-    match source:
-        case StoredFile(key=key):
-            if not key.startswith(f"{work.gpt_id}/") or ".." in key:
-                raise InvalidMessage("foreign_key", f"S3 keys must begin with `{work.gpt_id}/`.")
-            await store.download(key, target, limit=limit)
-            return key
-        case Link(url=url):
-            await fetch(url, target)
-        case Inline(content_base64=content):
-            await asyncio.to_thread(target.write_bytes, _decoded(content))
-    return None
+def _own(key: str, work: Work) -> str:
+    """Returns: the key. Raises: InvalidMessage: it is not under the tenant's prefix."""
+    if not key.startswith(f"{work.gpt_id}/") or ".." in key:
+        raise InvalidMessage("foreign_key", f"S3 keys must begin with `{work.gpt_id}/`.")
+    return key
 
 
 def _identity(message: ProcessDocument, work: Work) -> dict[str, object]:
