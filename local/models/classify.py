@@ -25,8 +25,8 @@ MAX_KNOWN = 64
 _MEANING = 3.9
 _WORDS = 6.9
 _RESIDUAL = 4.2
-"""Weights of the evidence, by conditional logistic regression on 132 documents of nine types in three
-languages: in six-fold cross-validation 126 are right, and the calibration error is 0.03."""
+"""Weights of the evidence, by conditional logistic regression on 132 documents of nine types in
+three languages: in six-fold cross-validation 126 are right, and the calibration error is 0.03."""
 
 _WINDOW = 600
 """Characters embedded at a time, about 150 tokens; more of them were no better (0.953 both)."""

@@ -40,7 +40,8 @@ def seconds(value: float | str | None) -> float:
     if isinstance(value, str):
         digits = value.removeprefix("-")
         parts = _DURATION.findall(digits)
-        if digits != "0" and "".join(number + unit for number, unit in parts) != digits:
+        spelt = "".join(number + unit for number, unit in parts)
+        if digits != "0" and (not parts or spelt != digits):
             raise ValueError(f"invalid duration {value!r}")
         total = sum(float(number) * _UNITS[unit] for number, unit in parts)
         value = -total if value.startswith("-") else total
