@@ -1,6 +1,7 @@
 """The gateway's application: routes, edge, clients, and the server that runs it."""
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -12,17 +13,36 @@ from gateway import health as checks
 from gateway import logs, openapi, problems
 from gateway.metrics import Metrics
 from gateway.middleware import Edge
-from gateway.routes import documents, health, pings, requests, uploads
+from gateway.routes import (
+    changes,
+    contents,
+    document_types,
+    documents,
+    health,
+    pings,
+    reference,
+    requests,
+    search,
+    uploads,
+)
+from gateway.routes import problems as problem_pages
 from gateway.settings import GatewaySettings
 from gateway.state import opened
 
 ROUTERS: Final = (
     uploads.router,
     documents.router,
+    changes.router,
+    contents.router,
+    search.router,
     requests.router,
+    document_types.router,
     pings.router,
     health.router,
+    reference.router,
+    problem_pages.router,
 )
+MODELS: Final = (*uploads.MODELS, *document_types.MODELS)
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -37,7 +57,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             yield
 
     app = _routed(lifespan=lifespan)
-    app.state.public_url = settings.public_url
+    url = settings.public_url or "/"
+    app.openapi = functools.cache(lambda: openapi.document(app, MODELS, url))  # type: ignore[method-assign]
     problems.install(app)
     app.add_middleware(Edge, settings=settings, metrics=metrics)
     return app
@@ -45,7 +66,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
 
 def openapi_document() -> dict[str, Any]:
     """Returns: the OpenAPI 3.1 document of all routes, without opening anything."""
-    return openapi.document(_routed())
+    return openapi.document(_routed(), MODELS, "/")
 
 
 def serve(settings: GatewaySettings) -> None:

@@ -25,11 +25,16 @@ from schemas.api.problems import ApiProblem
 from schemas.problems import FieldError, Problem
 
 
+def type_uri(code: str) -> str:
+    """Returns: the URI of a kind of problem, which is also the path of its page."""
+    return f"/problems/{code.replace('_', '-')}"
+
+
 class GatewayError(Exception):
     """An error that a client sees. `detail` says what happened and what to do."""
 
     status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal-error"
+    code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
 
     def __init__(
@@ -53,7 +58,7 @@ class GatewayError(Exception):
     def problem(self, instance: str | None = None) -> ApiProblem:
         """Returns: the problem document, without anything of the server's insides."""
         return ApiProblem(
-            type=f"/problems/{self.code}",
+            type=type_uri(self.code),
             title=self.title,
             status=self.status,
             detail=self.detail,
@@ -78,7 +83,7 @@ class Unauthorised(GatewayError):
 class NotFound(GatewayError):
     """Nothing there that this key may see."""
 
-    status, code, title = 404, "not-found", "Not found"
+    status, code, title = 404, "not_found", "Not found"
 
 
 class Deleted(NotFound):
@@ -90,25 +95,25 @@ class Deleted(NotFound):
 class NotReady(GatewayError):
     """The id is valid, but the work has not got that far."""
 
-    status, code, title = 409, "not-ready", "Not ready yet"
+    status, code, title = 409, "not_ready", "Not ready yet"
 
 
 class TooLarge(GatewayError):
     """The body is above the limit."""
 
-    status, code, title = 413, "too-large", "Too large"
+    status, code, title = 413, "too_large", "Too large"
 
 
 class UnsupportedMediaType(GatewayError):
     """The body is of a kind that the call does not take."""
 
-    status, code, title = 415, "unsupported-media-type", "Unsupported media type"
+    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 
 
 class RangeNotSatisfiable(GatewayError):
     """The range begins behind the end of the file."""
 
-    status, code, title = 416, "range-not-satisfiable", "Range not satisfiable"
+    status, code, title = 416, "range_not_satisfiable", "Range not satisfiable"
 
 
 class Malformed(GatewayError):
@@ -120,7 +125,7 @@ class Malformed(GatewayError):
 class InvalidInput(GatewayError):
     """The input can be read, but a value in it is wrong."""
 
-    status, code, title = 422, "invalid-input", "Invalid input"
+    status, code, title = 422, "invalid_input", "Invalid input"
 
     @classmethod
     def at(cls, pointer: str, detail: str) -> "InvalidInput":
@@ -131,13 +136,13 @@ class InvalidInput(GatewayError):
 class EmptyFile(InvalidInput):
     """A file without a byte."""
 
-    code, title = "empty-file", "Empty file"
+    code, title = "empty_file", "Empty file"
 
 
 class KeyReused(InvalidInput):
     """The idempotency key was used with another body."""
 
-    code, title = "idempotency-key-reused", "Idempotency key reused"
+    code, title = "idempotency_key_reused", "Idempotency key reused"
 
 
 class RequestFailed(GatewayError):
@@ -174,10 +179,10 @@ class Unavailable(GatewayError):
 class QueueFull(Unavailable):
     """Too many records wait for the brokers; nothing was published."""
 
-    code, title = "queue-full", "Too many requests in flight"
+    code, title = "queue_full", "Too many requests in flight"
 
 
 class MaybePublished(Unavailable):
     """The brokers did not acknowledge in time; the record may be in the log all the same."""
 
-    code, title = "maybe-accepted", "Possibly accepted"
+    code, title = "maybe_accepted", "Possibly accepted"

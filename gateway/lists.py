@@ -1,4 +1,4 @@
-"""What all lists share: the parameters `where`, `limit` and `cursor`, and the link to the next page."""
+"""What all lists share: `where`, `limit`, `cursor`, and the link to the next page."""
 
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from gateway.errors import GatewayError, Malformed
+from gateway.errors import GatewayError, Malformed, type_uri
 from gateway.invalid import invalid_input
 from schemas.api.problems import ApiProblem
 
@@ -16,10 +16,10 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 _FRAMEWORK: Final[dict[int, tuple[str, str, str]]] = {
     400: ("malformed", "Malformed input", "the request cannot be read; check its syntax"),
-    404: ("not-found", "Not found", "there is nothing at this path; see /docs"),
-    405: ("method-not-allowed", "Method not allowed", "use one of the methods in Allow"),
-    413: ("too-large", "Too large", "the body is above the limit; send less at once"),
-    415: ("unsupported-media-type", "Unsupported media type", "send JSON"),
+    404: ("not_found", "Not found", "there is nothing at this path; see /docs"),
+    405: ("method_not_allowed", "Method not allowed", "use one of the methods in Allow"),
+    413: ("too_large", "Too large", "the body is above the limit; send less at once"),
+    415: ("unsupported_media_type", "Unsupported media type", "send JSON"),
 }
 
 
@@ -50,7 +50,7 @@ async def _framework(request: Request, error: Any) -> Response:  # noqa: ANN401
     status = error.status_code
     code, title, detail = _FRAMEWORK.get(status, ("error", "Error", "the request was refused"))
     problem = ApiProblem(
-        type=f"/problems/{code}",
+        type=type_uri(code),
         title=title,
         status=status,
         detail=detail,

@@ -65,13 +65,8 @@ def claim(state: State, call: Call, number: int = 0) -> Claim:
     elif number == 0 and state.ids.verify(key, REQUEST, gpt_id):
         request_id = key
     else:
-        parts: tuple[str | int, ...] = (
-            call.method,
-            call.route,
-            key,
-            *((number,) if number else ()),
-        )
-        request_id = state.ids.derive(REQUEST, gpt_id, *parts)
+        place = (number,) if number else ()
+        request_id = state.ids.derive(REQUEST, gpt_id, call.method, call.route, key, *place)
     return Claim(
         request_id=request_id,
         document_id=state.ids.derive(DOCUMENT, gpt_id, "document", request_id),

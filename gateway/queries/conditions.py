@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, cast, func, literal, not_, or_
+from sqlalchemy import ColumnElement, bindparam, cast, func, not_, or_
 from sqlalchemy.dialects.postgresql import JSONPATH
 
 from schemas.tables import DOCUMENTS
@@ -21,44 +21,43 @@ def compiled(conditions: tuple[Condition, ...]) -> list[ColumnElement[bool]]:
 def _column(condition: Condition) -> ColumnElement[bool]:
     column: ColumnElement[Any] = DOCUMENTS.c[condition.name]
     value: Any = condition.value
+    found: ColumnElement[bool]
     match condition.op:
         case Op.EQ:
-            return column.is_(None) if value is None else column == value
+            found = column.is_not_distinct_from(value)
         case Op.NE:
-            return column.is_not(None) if value is None else column.is_distinct_from(value)
+            found = column.is_distinct_from(value)
         case Op.IN:
-            return or_(*(column.is_(None) if one is None else column == one for one in value))
+            found = or_(*(column.is_not_distinct_from(one) for one in value))
         case Op.EXISTS:
-            return column.is_not(None) if value else column.is_(None)
+            found = column.is_not(None) if value else column.is_(None)
         case Op.PREFIX:
-            return column.startswith(value, autoescape=True)
+            found = column.startswith(value, autoescape=True)
         case Op.CONTAINS:
-            return column.icontains(value, autoescape=True)
+            found = column.icontains(value, autoescape=True)
         case _:
-            return _compared(column, condition.op, value)
-
-
-def _compared(column: ColumnElement[Any], op: Op, value: Scalar) -> ColumnElement[bool]:
-    return column.op(_SIGNS[op])(literal(value, type_=column.type))
+            found = column.op(_SIGNS[condition.op])(cast(value, column.type))
+    return found
 
 
 def _json(condition: Condition) -> ColumnElement[bool]:
     value: Any = condition.value
     match condition.op:
         case Op.NE:
-            return not_(_equal(condition, value))
+            found = not_(_equal(condition, value))
         case Op.EQ:
-            return _equal(condition, value)
+            found = _equal(condition, value)
         case Op.IN:
-            return or_(*(_equal(condition, one) for one in value))
+            found = or_(*(_equal(condition, one) for one in value))
         case Op.EXISTS:
-            return _present(condition) if value else not_(_present(condition))
+            found = _present(condition) if value else not_(_present(condition))
         case Op.PREFIX:
-            return _found(condition, f"@ starts with {json.dumps(value)}")
+            found = _found(condition, f"@ starts with {json.dumps(value)}")
         case Op.CONTAINS:
-            return _found(condition, f'@ like_regex {json.dumps(value)} flag "iq"')
+            found = _found(condition, f'@ like_regex {json.dumps(value)} flag "iq"')
         case _:
-            return _found(condition, _ranged(condition.op, value))
+            found = _found(condition, _ranged(condition.op, value))
+    return found
 
 
 def _equal(condition: Condition, value: Scalar) -> ColumnElement[bool]:

@@ -52,7 +52,7 @@ async def list_documents(
 async def get_document(
     document_id: str, request: Request, response: Response, state: StateDep, caller: CallerDep
 ) -> DocumentDetail:
-    """One document: status, type, fields, confidence, and the timeline of its steps. Answers from the moment its id was handed out."""
+    """One document: status, type, fields, confidence, timeline; from the moment its id exists."""
     check_id(state, caller, document_id)
     row = await documents.find(state.reader, caller, document_id)
     if row is None:

@@ -56,8 +56,10 @@ MODELS: Final = (UploadInput,)
 async def upload_documents(
     request: Request, response: Response, state: StateDep, call: CallDep
 ) -> RequestState | UploadItems:
-    """Takes in one file, several, base64 or a link. Answers at once with ids to ask with, or, where
-    wait_s is given and suffices, with the result. Several files: each has its own outcome in items.
+    """Takes in one file, several, base64 or a link.
+
+    Answers at once with ids to ask with or, where wait_s is given and suffices, with the result.
+    Of several files each has its own outcome in items.
     """
     kind = request.headers.get("content-type", "")
     name = kind.partition(";")[0].strip().lower()

@@ -1,0 +1,54 @@
+"""Every kind of problem that a client can meet, what it means and what to do about it.
+
+Keys are the last part of the problem's type: `/problems/{name}`.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+_HTTP: Final = {
+    "unauthorised": "No API key was sent, or it is not valid. Send Authorization: Bearer <key>.",
+    "not-found": "There is nothing there that this key may see. Check the id.",
+    "deleted": "The document was there and has been deleted. Its id is never used again.",
+    "not-ready": "The id is valid, but the work has not got that far. Ask again after Retry-After.",
+    "method-not-allowed": "The path exists, but not with this method. Allow names those it has.",
+    "too-large": "The body or the file is above the limit. Send less at once.",
+    "unsupported-media-type": "The body is neither JSON nor what the call takes.",
+    "range-not-satisfiable": "The range begins behind the end of the file.",
+    "malformed": "The input cannot be read at all: not JSON, not multipart, or a foreign cursor.",
+    "invalid-input": "The input can be read, but a value is wrong; errors names each.",
+    "empty-file": "The file has no bytes. Send one that has.",
+    "idempotency-key-reused": "The key was used with another body. Use a new key for a new body.",
+    "unavailable": "A server behind the gateway does not answer. Try again after Retry-After.",
+    "queue-full": "Too many requests wait for the brokers. Nothing was taken; try again.",
+    "maybe-accepted": "It is unknown whether the request arrived. Repeat it with idempotency_key.",
+    "internal-error": "A fault of the server. It has been logged with the id in X-Correlation-ID.",
+    "error": "The request was refused. The status says why.",
+}
+_WORK: Final = {
+    "version-conflict": "The document has changed meanwhile. Read it again and repeat the change.",
+    "unknown-type": "There is no document type of that name. GET /v1/document-types lists them.",
+    "unknown-field": "The document's type has no such field.",
+    "invalid-document-type": "The definition cannot be used. The detail names each wrong key.",
+    "not-parsed": "The document has no text yet. Try again later.",
+    "bad-url": "The link cannot be used. Send a complete https link.",
+    "bad-scheme": "Only https links are fetched.",
+    "bad-port": "The link names a port that is not fetched from.",
+    "bad-status": "The link's server did not answer with the file.",
+    "bad-certificate": "The link's server has no valid certificate.",
+    "private-address": "The link leads to a private, loopback or link-local address.",
+    "too-many-redirects": "The link leads on and on. Send the final one.",
+    "not-allowed": "This is not allowed with what was sent. The detail says why.",
+    "bad-value": "The record's value is not what its topic carries.",
+    "invalid-record": "The record's value or headers are not what its topic carries.",
+    "unknown-schema": "The record's schema or version is not known. Publish a version that is.",
+    "foreign-key": "The S3 key is outside the tenant's prefix.",
+    "unknown-tenant": "There is no such tenant.",
+    "disabled-tenant": "The tenant is disabled.",
+    "no-such-object": "The bytes that the record names are not in the object store.",
+    "no-such-run": "The run that the record names does not exist.",
+    "nested-too-deep": "Attachments within attachments go too deep.",
+}
+KINDS: Final[Mapping[str, str]] = MappingProxyType({**_HTTP, **_WORK})
+"""What each kind of problem means and what to do, in a sentence or two."""

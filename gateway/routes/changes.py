@@ -1,0 +1,114 @@
+"""Changes to a document: corrections, deletion, another run. Each is a request of its own."""
+
+import re
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Request, Response
+
+from gateway.answers import COLLECTION_WAIT_S, succeeded
+from gateway.deps import Call, CallDep, SecuredRoute, StateDep
+from gateway.documents import check_id, known
+from gateway.errors import InvalidInput
+from gateway.state import State
+from gateway.submission import Order, claim, fingerprint, submit
+from schemas.api.documents import DocumentPatch, ReprocessInput
+from schemas.api.requests import RequestState
+from schemas.messages import DeleteDocument, ReprocessDocument, UpdateDocument
+from schemas.topics import DELETE_DOCUMENT, REPROCESS_DOCUMENT, UPDATE_DOCUMENT, Topic
+
+router = APIRouter(
+    prefix="/v1/documents/{document_id}", tags=["documents"], route_class=SecuredRoute
+)
+
+_VERSION: Final = re.compile(r'"(\d{1,15})"', re.ASCII)
+_PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}}
+
+
+@router.patch("", responses=_PENDING)
+async def update_document(
+    *,
+    document_id: str,
+    body: DocumentPatch,
+    request: Request,
+    response: Response,
+    state: StateDep,
+    call: CallDep,
+    if_match: Annotated[
+        str | None, Header(alias="If-Match", description="Does what if_version does.")
+    ] = None,
+) -> RequestState:
+    """Changes title or metadata, or corrects type or fields; waits 10 s by default.
+
+    The machine's answer is kept beside the correction. 412 if the document is not at if_version.
+    """
+    message = UpdateDocument(
+        document_id=document_id,
+        by=call.principal.subject or f"key:{call.principal.gpt_id}",
+        title=body.title,
+        metadata=body.metadata,
+        type=body.type,
+        fields=body.fields,
+        if_version=_version(body.if_version, if_match),
+    )
+    found = await _changed(state, call, UPDATE_DOCUMENT, message)
+    return succeeded(found, request, response)
+
+
+@router.delete("", responses=_PENDING)
+async def delete_document(
+    document_id: str, request: Request, response: Response, state: StateDep, call: CallDep
+) -> RequestState:
+    """Deletes a document and all that was made of it; waits 10 s by default."""
+    message = DeleteDocument(document_id=document_id)
+    found = await _changed(state, call, DELETE_DOCUMENT, message)
+    return succeeded(found, request, response)
+
+
+@router.post("/reprocess", responses=_PENDING)
+async def reprocess_document(
+    *,
+    document_id: str,
+    body: ReprocessInput | None = None,
+    request: Request,
+    response: Response,
+    state: StateDep,
+    call: CallDep,
+) -> RequestState:
+    """Runs the whole pipeline over a document again; earlier runs are kept. Does not wait."""
+    message = ReprocessDocument(document_id=document_id, type=None if body is None else body.type)
+    found = await _changed(state, call, REPROCESS_DOCUMENT, message, default_wait_s=0.0)
+    return succeeded(found, request, response)
+
+
+async def _changed(
+    state: State,
+    call: Call,
+    topic: Topic[Any],
+    message: UpdateDocument | DeleteDocument | ReprocessDocument,
+    *,
+    default_wait_s: float = COLLECTION_WAIT_S,
+) -> RequestState:
+    document_id = message.document_id
+    check_id(state, call.principal, document_id)
+    # A repeat gets the first one's answer even where the document is gone by now.
+    if call.idempotency_key is None:
+        await known(state, call.principal, document_id)
+    order = Order(
+        topic=topic,
+        key=document_id,
+        message=message,
+        fingerprint=fingerprint(call, message.model_dump(mode="json")),
+        document_id=document_id,
+    )
+    return await submit(state, call, claim(state, call), order, default_wait_s)
+
+
+def _version(if_version: int | None, if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return if_version
+    found = _VERSION.fullmatch(if_match.strip())
+    if found is None:
+        raise InvalidInput.at("/header/If-Match", 'must be one ETag as it was sent, such as "3"')
+    if if_version is not None and if_version != int(found[1]):
+        raise InvalidInput.at("/if_version", "says another version than If-Match; send one of them")
+    return int(found[1])

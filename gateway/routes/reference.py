@@ -1,0 +1,78 @@
+"""The API's own description: OpenAPI, AsyncAPI, and a page to read it on without a network."""
+
+import base64
+import functools
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from gateway.errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+
+_PLACES: Final = (
+    # As a wheel carries it, and as a checkout has it.
+    Path(str(resources.files("gateway"))) / "data" / "asyncapi.json",
+    Path(__file__).parents[2] / "docs" / "reference" / "asyncapi.json",
+)
+
+
+@router.get("/openapi.json")
+async def get_openapi_document(request: Request) -> Response:
+    """The OpenAPI 3.1 document of this gateway."""
+    document: dict[str, Any] = request.app.openapi()
+    return JSONResponse(document)
+
+
+@router.get("/asyncapi.json")
+async def get_asyncapi_document() -> Response:
+    """The AsyncAPI 3 document of the topics."""
+    body = await run_in_threadpool(_asyncapi)
+    if body is None:
+        raise NotFound("this installation carries no AsyncAPI document")
+    return Response(body, media_type="application/json")
+
+
+@router.get("/docs", response_class=HTMLResponse)
+@router.get("/redoc", response_class=HTMLResponse)
+async def get_reference() -> HTMLResponse:
+    """A page that shows the OpenAPI document and sends calls; it loads nothing from elsewhere."""
+    page, policy = _page()
+    return HTMLResponse(page, headers={"Content-Security-Policy": policy})
+
+
+@functools.cache
+def _asyncapi() -> bytes | None:
+    for place in _PLACES:
+        if place.is_file():
+            return json.dumps(json.loads(place.read_bytes())).encode()
+    return None
+
+
+@functools.cache
+def _page() -> tuple[str, str]:
+    """Returns: the page, and the policy that lets its own script and style run and nothing else."""
+    folder = resources.files("gateway") / "reference"
+    script = (folder / "reference.js").read_text(encoding="utf-8")
+    style = (folder / "reference.css").read_text(encoding="utf-8")
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><title>API reference</title>'
+        f"<style>{style}</style></head><body><main id=main>Loading…</main>"
+        f"<script>{script}</script></body></html>"
+    )
+    policy = (
+        f"default-src 'none'; connect-src 'self'; script-src {_hash(script)}; "
+        f"style-src {_hash(style)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return page, policy
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

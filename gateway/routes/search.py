@@ -1,0 +1,122 @@
+"""Search over what documents say."""
+
+import json
+from dataclasses import replace
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from gateway.deps import CallerDep, Principal, SecuredRoute, StateDep
+from gateway.errors import InvalidInput
+from gateway.lists import CursorQuery, WhereQuery, conditions, link_next
+from gateway.queries import search
+from gateway.queries.entries import filters
+from gateway.state import State
+from schemas.api.search import DEFAULT_LIMIT, MAX_LIMIT, Facet, Group, Mode, SearchInput, SearchPage
+from schemas.api.search import Query as Words
+
+router = APIRouter(prefix="/v1/search", tags=["search"], route_class=SecuredRoute)
+
+MAX_OFFSET: Final = 1000
+_NO_VECTOR: Final = (
+    "The model that turns the query into a vector does not answer, so this was searched by words."
+)
+
+
+@router.get("")
+async def search_documents(
+    *,
+    request: Request,
+    response: Response,
+    state: StateDep,
+    caller: CallerDep,
+    q: Annotated[Words, Query(description="What to look for: words, or a question.")],
+    mode: Annotated[Mode, Query(description="By words, by meaning, or both.")] = Mode.HYBRID,
+    where: WhereQuery = None,
+    group: Annotated[
+        Group, Query(description="One hit a document, or each chunk.")
+    ] = Group.DOCUMENTS,
+    facets: Annotated[
+        str | None,
+        Query(max_length=100, description="What to count hits by: type,content_type,needs_review."),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Hits of a page.")] = DEFAULT_LIMIT,
+    cursor: CursorQuery = None,
+) -> SearchPage:
+    """Finds documents by words and by meaning; answers passages with page and offsets."""
+    wanted = search.Search(
+        q=q,
+        mode=mode,
+        filters=tuple(filters(conditions(where))),
+        group=group,
+        facets=_facets(facets),
+        offset=0,
+        limit=limit,
+        vector=None,
+    )
+    page = await _page(state, caller, wanted, cursor)
+    link_next(request, response, page.next_cursor)
+    return page
+
+
+@router.post("")
+async def search_documents_by_body(
+    body: SearchInput, state: StateDep, caller: CallerDep
+) -> SearchPage:
+    """Does what GET does, with the query in the body and where as an object."""
+    wanted = search.Search(
+        q=body.q,
+        mode=body.mode,
+        filters=tuple(filters(conditions(body.where))),
+        group=body.group,
+        facets=tuple(dict.fromkeys(body.facets)),
+        offset=0,
+        limit=body.limit,
+        vector=None,
+    )
+    return await _page(state, caller, wanted, body.cursor)
+
+
+async def _page(
+    state: State, caller: Principal, wanted: search.Search, cursor: str | None
+) -> SearchPage:
+    bound = (
+        "search",
+        caller.gpt_id,
+        caller.subject or "",
+        wanted.q,
+        wanted.mode,
+        wanted.group,
+        json.dumps(wanted.filters),
+    )
+    offset = 0 if cursor is None else int(state.cursors.open(cursor, *bound)[0])
+    vector = None if wanted.mode is Mode.KEYWORD else await state.embedder.embed(wanted.q)
+    answered = Mode.KEYWORD if vector is None else wanted.mode
+    asked = replace(
+        wanted,
+        mode=answered,
+        offset=offset,
+        vector=None if vector is None else tuple(vector),
+    )
+    prefix = state.settings.index_prefix
+    found = await search.run(state.search, state.reader, caller, prefix, asked)
+    state.metrics.searches.labels(wanted.mode, answered).inc()
+    following = offset + wanted.limit
+    more = found.more and following < MAX_OFFSET
+    return SearchPage(
+        mode=answered,
+        notices=[] if answered is wanted.mode else [_NO_VECTOR],
+        items=found.hits,
+        facets=found.facets,
+        next_cursor=state.cursors.seal([following], *bound) if more else None,
+        has_more=more,
+        took_ms=found.took_ms,
+    )
+
+
+def _facets(text: str | None) -> tuple[Facet, ...]:
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    known = {facet.value for facet in Facet}
+    if not known.issuperset(names):
+        raise InvalidInput.at("/query/facets", f"name some of {', '.join(sorted(known))}")
+    return tuple(Facet(name) for name in dict.fromkeys(names))
