@@ -2,7 +2,7 @@
 
 from streams.extraction.answer import Extracted, assemble
 from streams.extraction.reading import AnswerMismatch, Reading, read_answer
-from streams.extraction.windows import Window, estimate_tokens, split
+from streams.extraction.windows import Window, estimate_tokens, halve, split
 
 __all__ = [
     "AnswerMismatch",
@@ -11,6 +11,7 @@ __all__ = [
     "Window",
     "assemble",
     "estimate_tokens",
+    "halve",
     "read_answer",
     "split",
 ]

@@ -64,14 +64,14 @@ class Parameters(BaseModel):
     families: dict[str, Family]
 
     def family(self, model: str) -> Family:
-        """The weights for a model: those of its family, or the default ones.
+        """The weights for a model: those of its family, or the default ones."""
+        return self.families.get(family_of(model)) or self.families[DEFAULT_FAMILY]
 
-        The family is the word that the model's name begins with: `llama3.2:3b` is a `llama`,
-        `local-extractive` is `local`.
-        """
-        word = re.match(r"(?:.*/)?([a-z]*)", model.lower())
-        name = word[1] if word else ""
-        return self.families.get(name) or self.families[DEFAULT_FAMILY]
+
+def family_of(model: str) -> str:
+    """The word that a model's name begins with: `llama3.2:3b` is a `llama`, `local-x` a `local`."""
+    word = re.match(r"(?:.*/)?([a-z]*)", model.lower())
+    return word[1] if word else ""
 
 
 @functools.cache
@@ -83,7 +83,7 @@ def parameters() -> Parameters:
 
 def present(kind: str, evidence: Evidence, family: Family) -> float:
     """The probability, 0..1, that a value is right."""
-    return _logistic(present_features(kind, evidence), family.present)
+    return weigh(present_features(kind, evidence), family.present)
 
 
 def absent(
@@ -94,7 +94,7 @@ def absent(
     labelled: Literal[0, 1],
 ) -> float:
     """The probability, 0..1, that a document truly has no such value."""
-    return _logistic(absent_features(score, required, labelled), family.absent)
+    return weigh(absent_features(score, required, labelled), family.absent)
 
 
 def present_features(kind: str, evidence: Evidence) -> Features:
@@ -137,6 +137,7 @@ def _logit(share: float | Unavailable) -> float:
     return math.log(held / (1 - held))
 
 
-def _logistic(features: Features, weights: Weights) -> float:
+def weigh(features: Features, weights: Weights) -> float:
+    """The logistic function of the weighted sum of the features, 0..1."""
     total = sum(weights.get(name, 0.0) * value for name, value in features.items())
     return 1.0 / (1.0 + math.exp(-min(30.0, max(-30.0, total))))

@@ -15,6 +15,8 @@ OVERLAP_LINES = 3
 
 _PIECE = re.compile(r" ?[A-Za-z]{1,4}|[^\S\n]{1,8}|[\x21-\x7e\n]")
 _MOST_OVERLAP = 0.25
+_LEAST_TOKENS = 16
+_OVERLAP_ROOM = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def split(
     Raises:
         ValueError: the budget is below 16 tokens; prompt and schema leave no room.
     """
-    if budget_tokens < 16:  # noqa: PLR2004 - the documented limit
+    if budget_tokens < _LEAST_TOKENS:
         raise ValueError(f"{budget_tokens} tokens leave no room for a document")
     windows: list[Window] = []
     texts: list[str] = []
@@ -73,6 +75,30 @@ def split(
     if texts:
         windows.append(Window(tuple(texts), range(first, len(pages)), overlaps))
     return windows
+
+
+def halve(window: Window, *, overlap_lines: int = OVERLAP_LINES) -> list[Window]:
+    """Splits a window whose answer did not fit the model's context into smaller ones.
+
+    Returns: two windows or a few more that together hold all of it, by pages where it has several,
+        else by lines; none where it is too short to be split.
+    """
+    if len(window.texts) > 1:
+        middle = len(window.texts) // 2
+        cut = window.pages.start + middle
+        return [
+            Window(window.texts[:middle], range(window.pages.start, cut), window.overlaps),
+            Window(window.texts[middle:], range(cut, window.pages.stop)),
+        ]
+    [text] = window.texts
+    budget = (estimate_tokens(text) + 1) // 2 + _OVERLAP_ROOM
+    if budget < _LEAST_TOKENS or text.count("\n") <= 2 * overlap_lines:
+        return []
+    parts = [part for part, _ in _parts(text, budget, overlap_lines)]
+    return [
+        Window((part,), window.pages, window.overlaps if at == 0 else overlap_lines > 0)
+        for at, part in enumerate(parts)
+    ]
 
 
 def _parts(text: str, budget: int, overlap: int) -> Iterator[tuple[str, int]]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from streams.extraction.merge import merge
 from streams.extraction.reading import Reading, Value
-from streams.extraction.windows import OVERLAP_LINES, estimate_tokens, split
+from streams.extraction.windows import OVERLAP_LINES, Window, estimate_tokens, halve, split
 from streams.parsing.page import Page
 
 
@@ -62,29 +62,52 @@ def test_a_budget_without_room_is_refused() -> None:
         split(_pages("x"), 15)
 
 
-@given(
-    st.lists(
-        st.lists(st.text(st.characters(exclude_characters="\n"), max_size=90), max_size=8),
-        max_size=4,
+_TEXTS = st.lists(
+    st.lists(st.text(st.characters(exclude_characters="\n"), max_size=90), max_size=8).map(
+        "\n".join
     ),
-    st.integers(16, 80),
+    max_size=4,
 )
-def test_nothing_is_left_out_and_every_window_fits(texts: list[list[str]], budget: int) -> None:
-    """Every character of every page is in a window of its page, in order, within the budget."""
-    pages = _pages(*("\n".join(lines) for lines in texts))
-    windows = split(pages, budget)
-    assert sum(len(window.texts) for window in windows) >= len(pages)
-    for window in windows:
+
+
+@given(_TEXTS, st.integers(16, 80), st.integers(0, 3))
+def test_every_window_fits(texts: list[str], budget: int, overlap_lines: int) -> None:
+    """Each window is within the budget and names the pages that its texts come from."""
+    for window in split(_pages(*texts), budget, overlap_lines=overlap_lines):
         assert estimate_tokens("\f".join(window.texts)) <= budget + len(window.texts)
-    for index, page in enumerate(pages):
-        shown = "\n".join(
-            text
-            for window in windows
-            if index in window.pages
-            for text in [window.texts[index - window.pages.start]]
-        )
-        for line in page.text.split("\n"):
-            assert line in shown or line in shown.replace("\n", "")
+        assert len(window.texts) == len(window.pages)
+
+
+@given(_TEXTS, st.integers(16, 80))
+def test_nothing_is_left_out(texts: list[str], budget: int) -> None:
+    """Without the shared lines, the windows of each page make up the page again."""
+    shown = [""] * len(texts)
+    for window in split(_pages(*texts), budget, overlap_lines=0):
+        for index, text in zip(window.pages, window.texts, strict=True):
+            shown[index] += text
+    assert [text.replace("\n", "") for text in shown] == [text.replace("\n", "") for text in texts]
+
+
+def test_a_window_is_halved_at_a_page() -> None:
+    """Where the answer was too long for the model, it is asked about half as much."""
+    first, second = halve(Window(("a", "b", "c"), range(4, 7), overlaps=True))
+    assert first == Window(("a",), range(4, 5), overlaps=True)
+    assert second == Window(("b", "c"), range(5, 7))
+
+
+def test_a_window_of_one_page_is_halved_at_a_line() -> None:
+    """The halves share lines, and each is shorter than the whole."""
+    text = "\n".join(f"row {number} 12.50" for number in range(30))
+    halves = halve(Window((text,), range(2, 3)))
+    assert [half.overlaps for half in halves] == [False, *[True] * (len(halves) - 1)]
+    assert all(half.pages == range(2, 3) for half in halves)
+    assert all(estimate_tokens(half.texts[0]) < estimate_tokens(text) for half in halves)
+    assert {line for half in halves for line in half.texts[0].split("\n")} == set(text.split("\n"))
+
+
+def test_what_is_short_cannot_be_halved() -> None:
+    """A model that overflows on a few lines will not do better on fewer."""
+    assert halve(Window(("a few words",), range(1))) == []
 
 
 def _reading(topic: Value, *rows: str, overlaps: bool = False) -> Reading:
