@@ -13,23 +13,24 @@ CURRENCY = (
 )
 _GROUPED = (
     r"(?:\d{1,3}(?:,\d{3})+(?:\.\d{1,4})?|\d{1,3}(?:\.\d{3})+(?:,\d{1,4})"
-    r"|\d{1,3}(?:[\u00a0\u202f'’]\d{3})+(?:[.,]\d{1,4})?|\d{1,3}(?: \d{3})+,\d{2})"
+    r"|\d{1,3}(?:[\u00a0\u202f'\u2019]\d{3})+(?:[.,]\d{1,4})?|\d{1,3}(?: \d{3})+,\d{2})"
 )
 _DECIMAL = r"\d+[.,]\d{2}"
 _BEFORE = rf"(?:(?P<before>(?<![A-Za-z]){CURRENCY})\s?)?"
-_AFTER = r"(?:\s?(?P<after>EUR|USD|GBP|CHF|MYR|RM|€|£|\$)(?![A-Za-z]))?"
+_AFTER = r"(?:\s?(?P<after>EUR|USD|GBP|CHF|€|£|\$)(?![A-Za-z/]))?"
 _MONEY = re.compile(
-    rf"(?<![\d.,:/\-#]){_BEFORE}(?P<sign>[-+−]\s?)?(?P<late>{CURRENCY}\s?)?"
+    rf"(?<![\d.,:/\-#]){_BEFORE}(?P<sign>[-+\u2212]\s?)?(?P<late>{CURRENCY}\s?)?"
     rf"(?P<number>{_GROUPED}|{_DECIMAL})(?P<minus>-(?!\d))?(?![\d%:/]|[.,]\d|\s?%){_AFTER}"
 )
 _GLUED = re.compile(
     rf"(?:{CURRENCY}|[:*@=xX-])\s?(?P<number>{_GROUPED}|{_DECIMAL})(?![\d%:/]|[.,]\d|\s?%)"
 )
 _WHOLE = re.compile(
-    rf"(?<![\w.,])(?:(?P<before>{CURRENCY})\s?(?P<number>\d+(?:,\d{{3}})*)(?![\d]|[.,]\d)"
+    rf"(?<![\w.,])(?:(?P<before>{CURRENCY})\s?(?P<number>\d+(?:,"
+    rf"\d{{3}})*)(?![\d]|[.,]\d| \d[A-Z]{{2}})"
     rf"|(?P<other>\d+(?:[.,' ]\d{{3}})*)\s?(?:€|EUR|CHF|USD|£)(?![A-Za-z]))"
 )
-_LOOSE = re.compile(r"(?<![\d.,])(?P<number>\d+ ?[.,] ?\d{2})(?![\d.,%])")
+_LOOSE = re.compile(r"(?<![\d.,])(?P<number>-?(?:\d+ ?[.,] ?|[.,])\d{2})(?![\d.,%])")
 _CENTS = 2
 
 
@@ -52,7 +53,7 @@ def to_number(text: str) -> Decimal | None:
     The last separator is the decimal one unless exactly three digits follow it and it could
     group thousands; this is the reading of all three notations in use (English, German, French).
     """
-    negative = bool(re.search(r"[-−]\s?\D{0,4}\d|\d-$", text))
+    negative = bool(re.search(r"[-\u2212]\s?\D{0,4}\d|\d-$", text))
     digits = re.sub(r"[^\d.,]", "", text).strip(".,")
     last = max(digits.rfind("."), digits.rfind(","))
     if last >= 0:
@@ -109,7 +110,7 @@ def find_amounts(text: str) -> list[Amount]:
 
 
 def find_loose_amounts(text: str) -> list[Amount]:
-    """Amounts with a space beside the decimal point (`8. 20`), which only a labelled row may hold."""
+    """Amounts with a space beside the point (`8. 20`), which only a labelled row may hold."""
     found = []
     for match in _LOOSE.finditer(text):
         number = to_number(match["number"].replace(" ", ""))
@@ -129,7 +130,8 @@ def find_percentages(text: str) -> list[tuple[int, int]]:
 
 
 _QUANTITY = re.compile(
-    r"(?<![\w.,/-])[-+]?\d{1,6}(?:[.,]\d{1,3})?(?:\s?(?:x|pcs?|pieces?|units?|hours?|hrs?|h|days?|kg|g|l|"
+    r"(?<![\w.,/-])[-+]?\d{1,6}(?:[.,]\d{1,3})?(?:\s?(?:x|pcs?|pieces?|units?|hours?|hrs?|h|"
+    r"days?|kg|g|l|"
     r"m|km|m2|m²|Stk\.?|Stück|Stunden|Std\.?|Tage?|heures?|jours?|pièces?|Nos?))?(?![\w.,]\d|\w)",
     re.IGNORECASE,
 )

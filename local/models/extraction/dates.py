@@ -40,10 +40,12 @@ _TAIL = rf"(?:(?!\d)(?![/.-]\d)|(?={_TIME}))"
 
 _NUMERIC = re.compile(
     rf"(?<!\d)(?<!\d[/.])(?P<a>\d{{1,2}})\s?(?P<s>[/.\-])\s?(?P<b>\d{{1,2}})\s?(?P<t>[/.\-])\s?"
-    rf"(?:(?P<y>{_YEAR})(?:(?!\d)|(?=\d{{1,2}}[:.]\d\d)|(?=\d{{4,6}}(?!\d)))|(?P<z>{_SHORT_YEAR}){_TAIL})"
+    rf"(?:(?P<y>{_YEAR})(?:(?!\d)|(?=\d{{1,2}}[:.]\d\d)|(?=\d{{4,6}}(?!\d)))|"
+    rf"(?P<z>{_SHORT_YEAR}){_TAIL})"
 )
 _ISO = re.compile(
-    rf"(?<!\d)(?P<y>{_YEAR})\s?(?P<s>[/.\-])\s?(?P<b>\d{{1,2}})\s?(?P<t>[/.\-])\s?(?P<a>\d{{2}}|\d(?!\d))"
+    rf"(?<!\d)(?<!\d[/.\-])(?P<y>{_YEAR})(?P<s>[/.\-])(?P<b>\d{{1,2}})(?P<t>[/.\-])(?P<a>\d{{2}}|"
+    rf"\d(?!\d))"
 )
 _NAMED = re.compile(
     rf"(?<!\d)(?P<a>\d{{1,2}})\s?(?:st|nd|rd|th|er|\.|de)?\s?[-/.,' ]?\s?(?P<m>{MONTH})"
@@ -69,8 +71,10 @@ _DIGITS = str.maketrans("OolI|ZzS", "00111225")
 _MOST_DAYS = 31
 _MONTHS = 12
 
-_PRESENT = r"(?:present|today|now|current|heute|aujourd['’]hui|présent|ce jour|sekarang)"
-_TO = r"\s?(?:-|–|—|~|to|until|till|through|bis(?:\s+zum)?|au|à|jusqu['’]au|hingga)\s?"
+_PRESENT = r"(?:present|today|now|current|heute|aujourd['\u2019]hui|présent|ce jour|sekarang)"
+_TO = (
+    r"\s?(?:-|\u2013|\u2014|~|to|until|till|through|bis(?:\s+zum)?|au|à|jusqu['\u2019]au|hingga)\s?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,11 @@ def find_loose_dates(text: str) -> list[DateFound]:
     ]
 
 
+_DAY_MONTH = re.compile(
+    rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th|er|\.)?\s?{MONTH}(?![a-zà-ü])", re.IGNORECASE
+)
+
+
 def _period_ends(text: str) -> Iterator[DateFound]:
     yield from find_dates(text)
     yield from find_loose_dates(text)
@@ -141,6 +150,8 @@ def _period_ends(text: str) -> Iterator[DateFound]:
         yield DateFound(match.start(), match.end(), 0.6)
     for match in re.finditer(rf"(?<![a-zà-ü]){MONTH}\.?(?![a-zà-ü])", text, re.IGNORECASE):
         yield DateFound(match.start(), match.end(), 0.4)
+    for match in _DAY_MONTH.finditer(text):
+        yield DateFound(match.start(), match.end(), 0.5)
     for match in re.finditer(r"(?<![\d./])\d{1,2}\.(?:\s?\d{1,2}\.)?(?!\d)", text):
         yield DateFound(match.start(), match.end(), 0.4)
 

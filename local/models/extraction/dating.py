@@ -10,47 +10,23 @@ from collections import Counter
 from local.models.extraction.dates import find_dates, has_clock
 from local.models.extraction.fields import Field
 from local.models.extraction.reading import Document, Reading, agree, shaped
-from local.models.extraction.sheet import Line, blur, fold
+from local.models.extraction.sheet import Line, fold, worded
+from local.models.extraction.words import any_of
 
-_OTHER = re.compile(
-    "|".join(
-        blur(fold(w))
-        for w in (
-            "expiry",
-            "expire",
-            "exp date",
-            "due",
-            "birth",
-            "valid until",
-            "delivery date",
-            "delivered",
-            "print date",
-            "best before",
-            "check out",
-            "member since",
-            "effective",
-            "wef",
-            "since",
-            "printed",
-            "fallig",
-            "zahlbar",
-            "geburt",
-            "geboren",
-            "liefer",
-            "echeance",
-            "naissance",
-            "order date",
-            "promotion",
-            "until",
-            "gst approval",
-            "joined",
-            "points",
-        )
-    )
+_OTHER = any_of(
+    "expiry,expire,exp date,due,birth,valid until,delivery date,delivered,print date,best before,"
+    "check out,"
+    "member since,effective,takes effect,wef,since,printed,fallig,zahlbar,geburt,geboren,liefer,"
+    "echeance,"
+    "naissance,order date,promotion,until,gst approval,joined,points,prend effet,beginnt"
 )
-_LABELLED = re.compile(
-    "|".join(blur(fold(w)) for w in ("date", "datum", "tarikh", "dated", "dt", "le"))
+_LABELLED = any_of("date,datum,tarikh,dated,dt,le,date time,receipt for")
+_SIGNED = re.compile(
+    r"(?:,\s*(?:den|le|the)|\bdated|\bmade on|\bfait le|\bdatum)\W*$", re.IGNORECASE
 )
+_CLAIM = 0.3
+"""Score of a label from which its date is no candidate for the document's own."""
+
 _OWN_LABELS = frozenset(("date", "datum", "le", "dated"))
 
 
@@ -61,7 +37,7 @@ def is_own_date(wanted: Field) -> bool:
 
 def read_date(document: Document, wanted: Field) -> Reading | None:
     """The date of a field: by its label, or for the document's own date by rank among all dates."""
-    labelled = shaped(document, wanted, last=False)
+    labelled = shaped(document, wanted)
     if not is_own_date(wanted):
         return agree(labelled)
     return _ranked(document, wanted, labelled)
@@ -73,8 +49,8 @@ def _claimed(document: Document, wanted: Field) -> set[int]:
         r.line
         for f in document.fields
         if f.kind == "date" and f.name != wanted.name and not is_own_date(f)
-        for r in shaped(document, f, last=False)[:1]
-        if r.score > 0.5
+        for r in shaped(document, f)[:1]
+        if r.score > _CLAIM
     }
 
 
@@ -108,12 +84,14 @@ def _ranked(document: Document, wanted: Field, labelled: list[Reading]) -> Readi
 
 def _weight(line: Line, start: int, label: float, document: Document) -> float:
     """How much a date's row speaks for it being the document's own date."""
-    before = blur(fold(line.text[:start]))[-30:]
+    before = worded(line.text[:start])[-30:]
     weight = 2.0 * label
     if _LABELLED.search(before):
         weight += 0.5
     if _OTHER.search(before):
         weight -= 2.0
+    if _SIGNED.search(line.text[:start]):
+        weight += 0.8
     if has_clock(line.text[start:]):
         weight += 0.6
     return weight - 0.8 * line.number / max(1, len(document.sheet.lines))

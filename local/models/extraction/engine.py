@@ -9,15 +9,20 @@ from typing import Any
 
 from local.models.extraction.dating import read_date
 from local.models.extraction.fields import Field, read_fields
-from local.models.extraction.money import read_amount
+from local.models.extraction.lists import read_list
+from local.models.extraction.money import read_amount, read_percentage
 from local.models.extraction.naming import read_address, read_party, read_person
 from local.models.extraction.prose import read_text
 from local.models.extraction.reading import Document, Reading, agree, shaped
-from local.models.extraction.sections import read_list
 from local.models.extraction.sheet import read_sheet
 from local.models.extraction.tables import read_table
+from local.models.extraction.values import Found, find_tax_numbers, find_values
 
 _DEEPEST = 4
+_TELLING: Mapping[str, float] = {"email": 0.9, "iban": 0.98, "phone": 0.9, "url": 0.9}
+"""Kinds that need no label, and the certainty of shape that they then must have."""
+
+_UNLABELLED = 0.75
 _ABSENT = 0.5
 """Score of a null: the field was not found, which says little about whether it is there."""
 
@@ -34,12 +39,28 @@ class Extraction:
 
 
 def _read_shaped(document: Document, wanted: Field) -> Reading | None:
-    return agree(shaped(document, wanted, last=False))
+    """A value by its label; one whose shape alone tells what it is, also without."""
+    readings = shaped(document, wanted)
+    if readings:
+        return agree(readings)
+    taxed = wanted.kind == "identifier" and wanted.named("tax", "vat")
+    for line in document.sheet.lines:
+        found = find_tax_numbers(line.text) if taxed else _telling(wanted.kind, line.text)
+        if found:
+            return Reading(line.text[found[0].start : found[0].end], _UNLABELLED, line.number)
+    return None
+
+
+def _telling(kind: str, text: str) -> list[Found]:
+    """The values of a kind whose shape alone tells what they are; none for other kinds."""
+    least = _TELLING.get(kind)
+    return [f for f in find_values(kind, text) if f.certainty >= least] if least else []
 
 
 _READERS: Mapping[str, Callable[[Document, Field], Reading | None]] = {
     "date": read_date,
     "amount": read_amount,
+    "percentage": read_percentage,
     "party": read_party,
     "person": read_person,
     "address": read_address,

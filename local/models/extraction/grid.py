@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from local.models.extraction.amounts import find_amounts, find_percentages, to_number
 from local.models.extraction.dates import find_dates
 from local.models.extraction.fields import Field
-from local.models.extraction.reading import Reading
 from local.models.extraction.sheet import Line
 
 _PLAIN = re.compile(r"(?<![\w.,:/#-])[-+]?\d{1,5}(?:[.,]\d{1,3})?(?![\w.,%]*\d)")
 _TIMES = re.compile(
-    r"(?<![\w.,])(\d{1,5}(?:[.,]\d{1,3})?)\s?(?:[A-Za-z]{1,4}\s*)?[xX*@×]\s?(?=\W{0,2}\d|RM|\s*[$€£])"
+    r"(?<![\w.,])(\d{1,5}(?:[.,]\d{1,3})?)\s?(?:[A-Za-z]{1,4}\s*)?[xX*@\u00d7]\s?(?=\W{0,"
+    r"2}\d|RM|\s*[$€£])"
 )
 _SHORT_DATE = re.compile(r"(?<![\d.,])\d{1,2}[./-]\d{1,2}(?:[./]|(?![\d.,]))")
 _NEAR_PRODUCT = 0.011
+_OUTSIDE = 2
+"""Characters from a header cell beyond which words are of another column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def tokens_of(text: str) -> list[Token]:
         found.append(
             Token(
                 match.start(),
-                match.start() + len(match[0].split("x")[0].rstrip(" xX*@×")),
+                match.start() + len(match[0].split("x")[0].rstrip(" xX*@\u00d7")),
                 "number",
             )
         )
@@ -108,7 +110,7 @@ def _fits(token: Token, column: Field) -> bool:
 
 
 def by_order(text: str, columns: Sequence[Field]) -> dict[str, Token]:
-    """The numbers of a row by their order: amount and balance last, the price before, then how many."""
+    """The numbers of a row by their order: how many, the price, then amount and balance."""
     tokens = tokens_of(text)
     amounts = [t for t in tokens if t.kind == "amount"]
     chosen: dict[str, Token] = {}
@@ -120,7 +122,9 @@ def by_order(text: str, columns: Sequence[Field]) -> dict[str, Token]:
     if plain and amounts:
         chosen[plain[0].name] = amounts.pop()
     if price and amounts:
-        chosen[price.name] = amounts[0]
+        times = _TIMES.search(text)
+        after = [a for a in amounts if times and a.start >= times.end(1)]
+        chosen[price.name] = after[0] if after else amounts[0]
     quantity = next((c for c in columns if c.kind == "quantity"), None)
     if quantity:
         found = _count(text, tokens, chosen)
@@ -168,13 +172,23 @@ def left_text(
         for piece in re.finditer(r"\S+(?:\s{1,2}\S+)*", match[0]):
             start, end = match.start() + piece.start(), match.start() + piece.end()
             letters = float(sum(c.isalpha() for c in piece[0]))
-            if heads and min(_distance(Token(start, end, "text"), h) for h in heads) > 2:
+            if heads and min(_distance(Token(start, end, "text"), h) for h in heads) > _OUTSIDE:
                 letters *= 0.3
             if letters > 1 and (best is None or letters > best[0]):
                 best = (letters, start, end)
     return best[1:] if best else None
 
 
-def reading(line: Line, token: Token, score: float) -> Reading:
-    """A value of a row as a reading."""
-    return Reading(line.text[token.start : token.end].strip(), score, line.number)
+_EDGE_WORD = re.compile(
+    r"^(?:[^\w(\[\"„«*#]|(?:x|kg|g|pcs?|stk|ea|unit)(?=\s|$))+|(?:[^\w)\]\"“»%.+#]|(?<=\s)(?:x|"
+    r"kg)(?=\s|$))+$",
+    re.IGNORECASE,
+)
+
+
+def tidy_words(text: str) -> str:
+    """A row's words with single spaces, without the signs and units of a multiplication around."""
+    words = " ".join(text.split())
+    for _ in range(2):
+        words = _EDGE_WORD.sub("", words).strip()
+    return words

@@ -1,48 +1,52 @@
-"""Amount fields: the total by rank among all amounts, the others by their labels. Pure."""
+"""Amount and percentage fields: the total by rank, the others by their labels. Pure."""
 
-import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 from local.models.extraction.amounts import to_number
 from local.models.extraction.fields import Field
 from local.models.extraction.reading import Document, Reading, agree, shaped
-from local.models.extraction.sheet import blur, fold
+from local.models.extraction.rows import read_rows
+from local.models.extraction.sheet import Line
+from local.models.extraction.totals import TaxFound, find_tax
+from local.models.extraction.words import listed
 
-_TOTAL_LABELS = frozenset(
-    blur(fold(w))
-    for w in (
-        "total",
-        "grand total",
-        "total due",
-        "amount due",
-        "gesamtbetrag",
-        "total ttc",
-        "net a payer",
-        "jumlah",
-    )
+_TOTAL = frozenset(
+    listed("total,grand total,total due,amount due,gesamtbetrag,total ttc,net a payer,jumlah")
 )
+_PART = frozenset(listed("subtotal,net,netto,net total,total ht,zwischensumme,sous-total"))
+_TAX = frozenset(listed("tax,vat,gst,mwst,tva,ust"))
 _PROVED = 0.08
+_UNLABELLED = 0.75
+"""Score of a part sum or a tax found by arithmetic alone: three printed numbers fit each other."""
 
 
-def is_total(wanted: Field) -> bool:
-    """Whether an amount field asks for the whole to pay: labelled with the bare word total."""
-    return not _TOTAL_LABELS.isdisjoint(wanted.keys)
+def _asks(wanted: Field, labels: frozenset[str]) -> bool:
+    return not labels.isdisjoint(wanted.keys)
 
 
 def read_amount(document: Document, wanted: Field) -> Reading | None:
     """The amount of a field; a total's score rests on arithmetic, others' on labels and sums."""
-    if is_total(wanted):
-        return read_total(document)
-    readings = shaped(document, wanted, last=True)
+    if _asks(wanted, _TOTAL):
+        return _total(document)
+    readings = shaped(document, wanted)
     if not readings:
-        return None
+        return _by_arithmetic(document, wanted)
     total = document.totals[0].number if document.totals else None
-    return agree(
-        sorted((_checked(document, wanted, r, total) for r in readings), key=lambda r: -r.score)
-    )
+    checked = [_checked(document, wanted, r, total) for r in readings]
+    return agree(sorted(checked, key=lambda r: -r.score))
 
 
-def read_total(document: Document) -> Reading | None:
+def read_percentage(document: Document, wanted: Field) -> Reading | None:
+    """A percentage by its label, or the rate that multiplies a part sum into a tax."""
+    readings = shaped(document, wanted)
+    if readings:
+        return agree(readings)
+    found = _tax(document)
+    return _printed(found.rate, _UNLABELLED) if found and _asks(wanted, _TAX) else None
+
+
+def _total(document: Document) -> Reading | None:
     """The best candidate for the total, as printed."""
     if not document.totals:
         return None
@@ -50,19 +54,39 @@ def read_total(document: Document) -> Reading | None:
     return Reading(best.line.text[best.start : best.end], best.score, best.line.number)
 
 
+def _tax(document: Document) -> TaxFound | None:
+    return find_tax(read_rows(document.sheet))
+
+
+def _printed(place: tuple[Line, int, int], score: float) -> Reading:
+    line, start, end = place
+    return Reading(line.text[start:end].strip(), score, line.number)
+
+
+def _by_arithmetic(document: Document, wanted: Field) -> Reading | None:
+    """A part sum or a tax without a label, where part, rate, tax and total prove each other."""
+    part, tax = _asks(wanted, _PART), _asks(wanted, _TAX)
+    found = _tax(document) if part or tax else None
+    if found is None:
+        return None
+    return _printed(found.part if part else found.tax, _UNLABELLED)
+
+
 def _checked(document: Document, wanted: Field, reading: Reading, total: Decimal | None) -> Reading:
     """A reading made surer where it and another amount field's reading add up to the total."""
     number = to_number(reading.value)
     if total is None or number is None or number == total:
         return reading
-    for other in document.fields:
-        if other.kind != "amount" or other.name == wanted.name or is_total(other):
-            continue
-        for partner in shaped(document, other, last=True):
-            part = to_number(partner.value)
-            if part is not None and total in (number + part, part - number, number - part):
-                return Reading(reading.value, min(0.98, reading.score + _PROVED), reading.line)
+    parts = [
+        to_number(partner.value)
+        for other in document.fields
+        if other.kind == "amount" and other.name != wanted.name and not _asks(other, _TOTAL)
+        for partner in shaped(document, other)
+    ]
+    if _adds_up(number, [p for p in parts if p is not None], total):
+        return Reading(reading.value, min(0.98, reading.score + _PROVED), reading.line)
     return reading
 
 
-CURRENCY_LETTERS = re.compile(r"^[A-Z]{2,3}\s")
+def _adds_up(number: Decimal, parts: Sequence[Decimal], total: Decimal) -> bool:
+    return any(total in (number + part, part - number, number - part) for part in parts)

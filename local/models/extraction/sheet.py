@@ -27,13 +27,30 @@ def _fold_character(character: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Letters and digits only, lower case, without accents: the form in which texts are compared."""
+    """Letters and digits only, lower case, without accents: the form that is compared."""
     return "".join(map(_fold_character, text))
 
 
 def blur(folded: str) -> str:
     """A folded text with the characters that OCR confuses (0 o, 1 l i, 5 s, 8 b) made equal."""
     return folded.translate(_CONFUSED)
+
+
+_TOKEN = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Ý])")
+
+
+def worded(text: str) -> str:
+    """The words of a text folded, with single spaces; digits amid mostly letters are blurred.
+
+    `TotalSales` becomes two words, `T0TAL` one; a number stays a number.
+    """
+    words = []
+    for token in _TOKEN.findall(_CAMEL.sub(" ", text)):
+        folded = fold(token)
+        digits = sum(c.isdigit() for c in folded)
+        words.append(blur(folded) if digits * 2 < len(folded) else folded)
+    return " ".join(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +64,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One printed row: its number in the document, its page from 0, and whether a gap precedes it."""
+    """One printed row: its number in the document, its page from 0, whether a gap precedes it."""
 
     number: int
     page: int
@@ -78,6 +95,11 @@ class Line:
     def places(self) -> tuple[int, ...]:
         """For each character of `key`, its place in `text`."""
         return self._folded[1]
+
+    @cached_property
+    def worded(self) -> str:
+        """The line as `worded` gives it."""
+        return worded(self.text)
 
     @cached_property
     def words(self) -> str:

@@ -5,243 +5,34 @@ On 200 receipts not used for tuning, `tendered - change` was printed as an amoun
 the total on 95 % of those. Pure.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from local.models.extraction.amounts import find_amounts, find_loose_amounts
-from local.models.extraction.sheet import Line, Sheet, blur, fold
-
-
-def _words(*words: str) -> re.Pattern[str]:
-    return re.compile("|".join(blur(fold(w)) for w in words))
-
-
-_STRONG = _words(
-    "grand total",
-    "grandtotal",
-    "total due",
-    "amount due",
-    "total payable",
-    "amount payable",
-    "nett total",
-    "net total",
-    "nett amount",
-    "rounded total",
-    "total rounded",
-    "total amt rounded",
-    "after rounding",
-    "after adj",
-    "balance due",
-    "total to pay",
-    "amount to pay",
-    "net amt",
-    "total amt payable",
-    "bill amount",
-    "amt due",
-    "nett amt",
-    "jumlah besar",
-    "jumlah bayaran",
-    "gesamtbetrag",
-    "rechnungsbetrag",
-    "endbetrag",
-    "bruttobetrag",
-    "gesamtsumme",
-    "zu zahlen",
-    "zahlbetrag",
-    "total ttc",
-    "net a payer",
-    "montant ttc",
-    "total a payer",
-    "montant total",
-    "invoice total",
-    "total incl",
+from local.models.extraction.amounts import find_percentages, to_number
+from local.models.extraction.rows import (
+    CHANGE,
+    INCLUSIVE,
+    PART,
+    ROUNDING,
+    STRONG,
+    TAX,
+    TENDERED,
+    Row,
+    read_rows,
+    weigh_row,
 )
-_MEDIUM = _words(
-    "total",
-    "totai",
-    "tota",
-    "otal",
-    "jumlah",
-    "summe",
-    "gesamt",
-    "montant du",
-    "ttc",
-    "brutto",
-)
-_INCLUSIVE = _words("incl", "inclusive", "with gst", "after gst", "gst incl", "w gst", "w tax")
-_PART = _words(
-    "subtotal",
-    "sub total",
-    "sub-ttl",
-    "zwischensumme",
-    "sous total",
-    "excl",
-    "exclusive",
-    "before",
-    "taxable",
-    "netto",
-    "total ht",
-    "montant ht",
-    "without",
-    "w/o",
-    "nettobetrag",
-    "supplies",
-    "sales value",
-)
-_TAX = _words(
-    "gst", "vat", "sst", "mwst", "tva", "tax", "ust", "service charge", "svc", "steuer", "cukai"
-)
-_NOT_MONEY = _words(
-    "qty",
-    "quantity",
-    "item",
-    "items",
-    "saving",
-    "savings",
-    "discount",
-    "disc",
-    "point",
-    "points",
-    "rabatt",
-    "remise",
-    "pcs",
-    "kuantiti",
-    "mileage",
-    "balance point",
-    "you saved",
-    "no of",
-    "deposit",
-)
-_ROUNDING = _words(
-    "rounding",
-    "round adj",
-    "roundng",
-    "pembundaran",
-    "pelarasan",
-    "rundung",
-    "arrondi",
-    "rnd",
-    "adjustment",
-)
-_CHANGE = _words(
-    "change", "baki", "balance", "kembali", "ruckgeld", "zuruck", "rendu", "monnaie", "chg"
-)
-_TENDERED = _words(
-    "cash",
-    "tender",
-    "tendered",
-    "paid",
-    "payment",
-    "visa",
-    "master",
-    "amex",
-    "card",
-    "debit",
-    "tunai",
-    "received",
-    "gegeben",
-    "bar",
-    "especes",
-    "carte",
-    "bayar",
-    "pay",
-    "amt recd",
-    "tendering",
-)
-_SUMMARY_HEAD = re.compile(
-    r"(?=.*(gst|gsj|sst|vat|mwst|tva|tax|cst))(?=.*({}))".format(
-        "|".join(
-            blur(w)
-            for w in (
-                "summary",
-                "sunnary",
-                "surnmary",
-                "ummary",
-                "analysis",
-                "code",
-                "taxable",
-                "rate",
-                "amtexcl",
-                "goods",
-                "breakdown",
-                "detail",
-            )
-        )
-    )
-)
+from local.models.extraction.sheet import Line, Sheet
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line that ends in amounts: the blurred words that say what they are, and the amounts."""
-
-    line: Line
-    label: str
-    amounts: tuple[tuple[int, int, Decimal], ...]
-    summary: bool
-
-    @property
-    def last(self) -> Decimal:
-        """The rightmost amount, which is the row's value."""
-        return self.amounts[-1][2]
-
-
-def read_rows(sheet: Sheet) -> list[Row]:
-    """The lines that hold amounts, each with its words; words may stand on the line above."""
-    rows: list[Row] = []
-    waiting = ""
-    summary = False
-    for line in sheet.lines:
-        found = [(a.start, a.end, a.number) for a in find_amounts(line.text)]
-        label = _label(line, [(s, e) for s, e, _ in found])
-        if not found and (
-            _MEDIUM.search(label) or _TENDERED.search(label) or _CHANGE.search(label)
-        ):
-            found = [(a.start, a.end, a.number) for a in find_loose_amounts(line.text)]
-        if not found:
-            if _SUMMARY_HEAD.search(blur(fold(line.text))):
-                summary = True
-            waiting = label
-            continue
-        if len(label) <= len("rm0") and waiting:
-            label = waiting
-        if _STRONG.search(label) and not _PART.search(label):
-            summary = False
-        rows.append(Row(line, label, tuple(found), summary))
-        waiting = ""
-    return rows
-
-
-def _label(line: Line, spans: Sequence[tuple[int, int]]) -> str:
-    """The blurred letters of a line outside its amounts."""
-    kept = list(line.text)
-    for start, end in spans:
-        kept[start:end] = " " * (end - start)
-    return blur(fold("".join(kept)))
-
-
-def weigh_label(label: str) -> float:
-    """How much a row's words speak for its amount being the total: 4 grand total .. -4 not money."""
-    weight = 0.0
-    if _STRONG.search(label):
-        weight = 4.0
-    elif _MEDIUM.search(label):
-        weight = 3.0
-    inclusive = bool(_INCLUSIVE.search(label))
-    if _PART.search(label) and not (inclusive and "subtotal" not in label):
-        weight -= 2.5
-    if _TAX.search(label) and not inclusive:
-        weight -= 1.0 if weight >= 4.0 else 3.0
-    if _NOT_MONEY.search(label):
-        weight -= 2.0
-    if _ROUNDING.search(label) and weight < 3.0:
-        weight -= 4.0
-    if (_CHANGE.search(label) or _TENDERED.search(label)) and weight < 3.0:
-        weight -= 3.0
-    return weight
+_PAID, _TAXED, _SUMMED = 3, 2, 1
+_TOTAL_WORD, _STRONG_WORD = 3.0, 3.5
+_CENT = Decimal("0.02")
+_LARGEST_STEP = Decimal("0.1")
+_MOST_PAIRS = 8
+_FEW_ITEMS = 2
+_NO_MONEY = -2
+"""Weight of words at or below which arithmetic does not make an amount the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,52 +46,96 @@ class TotalFound:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class TaxFound:
+    """A part sum, a rate and a tax that prove each other: part x rate = tax, part + tax = total.
+
+    Each is the row's line and extent.
+    """
+
+    part: tuple[Line, int, int]
+    rate: tuple[Line, int, int]
+    tax: tuple[Line, int, int]
+    total: Decimal
+
+
+def find_tax(rows: Sequence[Row]) -> TaxFound | None:
+    """The first row whose percentage of an earlier amount is the row's own amount, to two cents."""
+    printed = {r.last for r in rows}
+    for place, row in enumerate(rows):
+        for start, end in find_percentages(row.line.text):
+            rate = to_number(row.line.text[start:end].rstrip("% "))
+            if not rate:
+                continue
+            for part in rows[:place]:
+                due = part.last * rate / 100
+                if abs(due - row.last) < _CENT and part.last + row.last in printed:
+                    return TaxFound(
+                        (part.line, *part.amounts[-1][:2]),
+                        (row.line, start, end),
+                        (row.line, *row.amounts[-1][:2]),
+                        part.last + row.last,
+                    )
+    return None
+
+
 def _proofs(rows: Sequence[Row]) -> Counter[Decimal]:
     """Amounts that arithmetic says are the total, with the weight of the proof."""
-    proofs: Counter[Decimal] = Counter()
     body = [r for r in rows if not r.summary]
-    printed = {a[2] for r in body for a in r.amounts}
-    tendered = [
-        abs(r.last) for r in body if _TENDERED.search(r.label) and not _CHANGE.search(r.label)
-    ]
-    change = [abs(r.last) for r in body if _CHANGE.search(r.label)]
-    for paid in tendered:
+    printed = Counter(a[2] for r in body for a in r.amounts)
+    proofs: Counter[Decimal] = Counter()
+    for number in _sums_of_items(body):
+        proofs[number] = _SUMMED
+    for number in _taxed(body):
+        proofs[number] = _TAXED
+    taxed = find_tax(body)
+    if taxed:
+        proofs[taxed.total] = _PAID
+    tendered = Counter(
+        abs(r.last)
+        for r in body
+        if TENDERED.search(r.label) and not CHANGE.search(r.label) and not STRONG.search(r.label)
+    )
+    change = [abs(r.last) for r in body if CHANGE.search(r.label) and not STRONG.search(r.label)]
+    for paid, times in tendered.items():
         for back in change:
-            if (
-                back < paid
-                and paid - back in printed
-                and (back or tendered.count(paid) < _count(body, paid))
-            ):
-                proofs[paid - back] = 3
-    for parts, tax in _pairs(body):
-        if parts + tax in printed and tax:
-            proofs[parts + tax] = max(proofs[parts + tax], 2)
+            due = paid - back
+            if due > 0 and printed[due] > (0 if back else times):
+                proofs[due] = _PAID
     return proofs
 
 
-def _count(rows: Sequence[Row], number: Decimal) -> int:
-    return sum(a[2] == number for r in rows for a in r.amounts)
-
-
-def _pairs(rows: Sequence[Row]) -> list[tuple[Decimal, Decimal]]:
-    """The part sums and the taxes of a page, each part with each tax."""
-    parts = [r.last for r in rows if _PART.search(r.label)]
+def _taxed(rows: Sequence[Row]) -> set[Decimal]:
+    """The printed sums of a part sum and a tax or service charge."""
+    printed = {a[2] for r in rows for a in r.amounts}
+    parts = [r.last for r in rows if PART.search(r.label)][:_MOST_PAIRS]
     taxes = [
         r.last
         for r in rows
-        if _TAX.search(r.label) and not _INCLUSIVE.search(r.label) and not _PART.search(r.label)
-    ]
-    return [(p, t) for p in parts[:8] for t in taxes[:8] if Decimal(0) < t < p]
+        if TAX.search(r.label) and not INCLUSIVE.search(r.label) and not PART.search(r.label)
+    ][:_MOST_PAIRS]
+    return {p + t for p in parts for t in taxes if 0 < t < p and p + t in printed}
+
+
+def _sums_of_items(rows: Sequence[Row]) -> set[Decimal]:
+    """The amounts of rows about a total that are the sum of all unlabelled rows above them."""
+    running = Decimal(0)
+    items = 0
+    sums = set()
+    for row in rows:
+        weight = weigh_row(row)
+        if weight == 0:
+            running += row.last
+            items += 1
+        elif weight > 0 and items >= _FEW_ITEMS and row.last == running:
+            sums.add(row.last)
+    return sums
 
 
 def _rounded(rows: Sequence[Row]) -> set[Decimal]:
-    """Amounts that are a labelled total plus a rounding line that is not zero."""
-    steps = [
-        r.last
-        for r in rows
-        if _ROUNDING.search(r.label) and abs(r.last) < Decimal("0.1") and r.last
-    ]
-    totals = [r.last for r in rows if weigh_label(r.label) > 0 and not r.summary]
+    """Amounts that are a labelled total plus or minus a rounding line that is not zero."""
+    steps = [r.last for r in rows if ROUNDING.search(r.label) and 0 < abs(r.last) < _LARGEST_STEP]
+    totals = [r.last for r in rows if weigh_row(r) > 0 and not r.summary]
     printed = {a[2] for r in rows for a in r.amounts}
     return {t + s for t in totals for s in (*steps, *(-s for s in steps)) if t + s in printed}
 
@@ -308,50 +143,47 @@ def _rounded(rows: Sequence[Row]) -> set[Decimal]:
 def rank_totals(sheet: Sheet) -> list[TotalFound]:
     """The amounts that may be the total, best first; empty when the page holds no amounts.
 
-    Scores: 0.96 proved by arithmetic and labelled, 0.9 a strong label and repeated, 0.82 a strong
-    label, 0.75 the word total alone, 0.35 the largest amount of a page without such words; 0.15
-    less where another labelled amount disagrees and nothing is proved.
+    Scores: 0.96 proved by what was paid and labelled, 0.92 proved by sums, 0.9 a strong label and
+    repeated, 0.82 a strong label, 0.75 the word total alone, 0.35 the largest amount of a page
+    without such words; 0.15 less where another labelled amount disagrees and nothing is proved.
     """
     rows = read_rows(sheet)
     if not rows:
         return []
     proofs, rounded = _proofs(rows), _rounded(rows)
     counts = Counter(abs(a[2]) for r in rows if not r.summary for a in r.amounts)
-    largest = max((r.last for r in rows if weigh_label(r.label) > -2), default=Decimal(0))
+    weights = [weigh_row(r) for r in rows]
+    largest = max(
+        (r.last for r, w in zip(rows, weights, strict=True) if w > _NO_MONEY), default=Decimal(0)
+    )
     ranked: list[tuple[float, int, Row]] = []
-    for order, row in enumerate(rows):
-        weight = weigh_label(row.label)
-        if row.summary:
-            weight -= 3.5
-        if row.last <= 0:
-            weight -= 3.0
-        weight += proofs[row.last] if weight > -2 else 0
+    for order, (row, label) in enumerate(zip(rows, weights, strict=True)):
+        weight = label - (3.5 if row.summary else 0.0) - (3.0 if row.last <= 0 else 0.0)
+        weight += proofs[row.last] if weight > _NO_MONEY else 0
         weight += 2.0 if row.last in rounded else 0.0
         weight += 0.4 * min(counts[row.last] - 1, 2) + (0.5 if row.last == largest else 0.0)
         ranked.append((weight, order, row))
     ranked.sort(key=lambda item: (-item[0], -item[1]))
-    rivals = {r.last for w, _, r in ranked if weigh_label(r.label) >= 3.0 and not r.summary}
+    rivals = {
+        r.last for r, w in zip(rows, weights, strict=True) if w >= _TOTAL_WORD and not r.summary
+    }
     return [
         TotalFound(
             row.line,
             *row.amounts[-1],
-            score=_score(row, weight, proofs[row.last], counts[row.last], len(rivals)),
+            score=_score(row, proofs[row.last], counts[row.last], len(rivals)),
         )
-        for weight, _, row in ranked
+        for _, _, row in ranked
     ]
 
 
-def _score(row: Row, weight: float, proof: int, count: int, rivals: int) -> float:
-    """The confidence of a candidate, from its proof, its label and its rivals (see `rank_totals`)."""
-    label = weigh_label(row.label)
+def _score(row: Row, proof: int, count: int, rivals: int) -> float:
+    """The confidence of a candidate from proof, label and rivals (see `rank_totals`)."""
+    label = weigh_row(row)
     if label <= 0:
-        return 0.7 if proof >= 3 else (0.35 if weight > 0 else 0.2)
+        return 0.7 if proof >= _PAID else 0.5 if proof else 0.3
     if proof:
-        return 0.96 if proof >= 3 else 0.92
-    score = 0.9 if label >= 4 and count > 1 else 0.82 if label >= 4 else 0.75
+        return {_PAID: 0.96, _TAXED: 0.92}.get(proof, 0.88)
+    strong = label >= _STRONG_WORD
+    score = 0.9 if strong and count > 1 else 0.82 if strong else 0.75
     return score - (0.15 if rivals > 1 else 0.0)
-
-
-def is_summary_head(key: str) -> bool:
-    """Whether a blurred line heads a summary of taxes, whose amounts are no items and no totals."""
-    return bool(_SUMMARY_HEAD.search(key))

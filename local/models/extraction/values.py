@@ -15,28 +15,39 @@ from local.models.extraction.dates import find_dates, find_loose_dates, find_per
 _EMAIL = re.compile(r"[\w.+%-]{1,64}\s?@\s?[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _URL = re.compile(
     r"(?:https?://|www\.)[^\s,;<>()]{3,200}|(?<![@\w.-])(?:[\w-]{2,63}\.){1,4}"
-    r"(?:com|org|net|edu|io|dev|eu|de|fr|ch|at|uk|us|my|sg|be|nl|info|biz|app|me)(?:/[^\s,;<>()]{0,200})?(?![\w@.])",
+    r"(?:com|org|net|edu|io|dev|eu|de|fr|ch|at|uk|us|my|sg|be|nl|info|biz|app|"
+    r"me)(?:/[^\s,;<>()]{0,200})?(?![\w@.])",
     re.IGNORECASE,
 )
-_PHONE = re.compile(r"(?<![\w.,/#-])(?:\+|\(\+?)?\d(?:[\d ()/.–-]|\u00a0){5,20}\d(?![\w])")
+_PHONE = re.compile(r"(?<![\w.,/#-])(?:\+|\(\+?)?\d(?:[\d ()/.\u2013-]|\u00a0){5,20}\d(?![\w])")
 _IBAN = re.compile(
     r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
 )
 _BIC = re.compile(
     r"(?<![A-Za-z0-9])[A-Z]{4}\s?[A-Z]{2}\s?[A-Z0-9]{2}(?:\s?[A-Z0-9]{3})?(?![A-Za-z0-9])"
 )
-_UNIT = r"(?:business |working |calendar )?(?:days?|weeks?|months?|years?|Tagen?|Wochen?|Monate?n?|Jahre?n?s?|jours?|semaines?|mois|ans?|années?)"
+_UNIT = (
+    r"(?:business |working |calendar )?(?:days?|weeks?|months?|years?|Tagen?|Wochen?|Monate?n?|"
+    r"Jahre?n?s?|jours?|semaines?|mois|ans?|années?)"
+)
 _COUNT = (
-    r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|twelve|eighteen|twenty-four|thirty|sixty|ninety|"
-    r"ein(?:en|em|er|es)?|zwei|drei|vier|fünf|sechs|acht|zehn|zwölf|un|une|deux|trois|quatre|cinq|six|douze|vingt-quatre|trente)"
+    r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|twelve|eighteen|twenty-four|"
+    r"thirty|sixty|ninety|"
+    r"ein(?:en|em|er|es)?|zwei|drei|vier|fünf|sechs|acht|zehn|zwölf|un|une|deux|trois|quatre|"
+    r"cinq|six|douze|vingt-quatre|trente)"
 )
 _DURATION = re.compile(
-    rf"(?<!\w){_COUNT}(?:\s?\(\w[\w -]{{0,15}}\))?[ -]{_UNIT}(?!\w)['’]?", re.IGNORECASE
+    rf"(?<!\w){_COUNT}(?:\s?\(\w[\w -]{{0,15}}\))?[ -]{_UNIT}(?!\w)(?: zum (?:Monats|Quartals|"
+    rf"Jahres)ende)?"
+    r"|(?:auf )?unbestimmte Zeit|(?:an )?indefinite (?:period|term)|durée indéterminée",
+    re.IGNORECASE,
 )
 _ID_TOKEN = re.compile(r"\S+")
 _ID_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9/\-._*]*")
 _FEW_DIGITS, _MOST_DIGITS = 7, 15
 _WEAK_ID = 0.6
+_SHORTEST_IBAN = 15
+_SHORT_GROUP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,7 @@ def _ibans(text: str) -> list[Found]:
     found = []
     for match in _IBAN.finditer(text):
         end = match.end()
-        while end - match.start() > 15 and not valid_iban(text[match.start() : end]):
+        while end - match.start() > _SHORTEST_IBAN and not valid_iban(text[match.start() : end]):
             cut = text.rfind(" ", match.start(), end)
             if cut < 0:
                 break
@@ -113,8 +124,7 @@ def _identifiers(text: str) -> list[Found]:
     """Codes with a digit, their groups joined: `INV-7`, `DE 123 456 789`; also bare BICs."""
     found: list[Found] = []
     dates = find_dates(text)
-    tokens = [m for m in _ID_TOKEN.finditer(text)]
-    for token in tokens:
+    for token in _ID_TOKEN.finditer(text):
         core = _ID_SHAPE.search(token[0])
         if core is None:
             continue
@@ -137,7 +147,7 @@ def _identifiers(text: str) -> list[Found]:
 def _goes_on(piece: str) -> bool:
     """Whether a token continues an identifier: digits, or a short code that holds a digit."""
     return piece.isdigit() or (
-        len(piece) <= 4 and any(c.isdigit() for c in piece) and piece.isupper()
+        len(piece) <= _SHORT_GROUP and any(c.isdigit() for c in piece) and piece.isupper()
     )
 
 
@@ -145,6 +155,18 @@ def _spans(
     finder: Callable[[str], list[tuple[int, int]]], certainty: float
 ) -> Callable[[str], list[Found]]:
     return lambda text: [Found(s, e, certainty) for s, e in finder(text)]
+
+
+_VAT = re.compile(
+    r"(?<![A-Za-z0-9])(?:ATU|BE|CH|CZ|DE|DK|ES|FI|FR|GB|HU|IE|IT|LU|NL|PL|PT|SE)[ -]?"
+    r"(?:\d{9}|\d{2} ?\d{9}|\d{3} ?\d{4} ?\d{2}|\d{8}|[A-Z0-9]{2} \d{9}|"
+    r"\d{3}\.\d{3}\.\d{3})(?![A-Za-z0-9]| \d)"
+)
+
+
+def find_tax_numbers(text: str) -> list[Found]:
+    """European VAT numbers by their shape, which is no IBAN's: a country, then 8 to 11 digits."""
+    return [Found(m.start(), m.end(), 0.7) for m in _VAT.finditer(text)]
 
 
 _FINDERS: Mapping[str, Callable[[str], list[Found]]] = {
