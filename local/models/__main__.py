@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from local.environment import LocalSettings
 from local.models import catalogue, weights
 from local.models.app import create_app
 from local.models.embedder import Embedder
@@ -35,7 +36,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cache",
         type=Path,
-        default=Path.home() / ".cache" / "actionstream" / "models",
+        default=(LocalSettings().cache or Path.home() / ".cache" / "actionstream") / "models",
         help="folder of the ONNX graph, made at the first start (%(default)s)",
     )
     parser.add_argument("--slots", type=int, default=4, help="answers at once (%(default)s)")
