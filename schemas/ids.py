@@ -1,8 +1,8 @@
 """Signed ids: a typed prefix, a UUID and a MAC over both and the tenant.
 
 Any process that knows the secret can tell an id that was handed out from one that was made up,
-without having stored anything. Minted ids are UUIDv7 (RFC 9562, section 5.7), so that they sort by time;
-derived ids are UUIDv8 (section 5.8), so that the same parents always give the same child.
+without having stored anything. Minted ids are UUIDv7 (RFC 9562, section 5.7), so that they sort by
+time; derived ids are UUIDv8 (section 5.8), so that the same parents always give the same child.
 """
 
 import base64

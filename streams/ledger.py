@@ -175,8 +175,9 @@ class Ledger:
             }
             if claim is None:
                 row = {**self._row(work), **values}
-                entered = insert(STEPS).values(**row).on_conflict_do_nothing()
-                if not (await connection.execute(entered)).rowcount:
+                entry = insert(STEPS).values(**row).on_conflict_do_nothing()
+                entered = await connection.execute(entry.returning(STEPS.c.fence))
+                if entered.one_or_none() is None:
                     standing = await self._standing(connection, work.key)
                     if isinstance(standing, Held):
                         raise Fenced

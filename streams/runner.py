@@ -8,6 +8,7 @@ record can cause. A crash anywhere redelivers the record, which finds its step a
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -29,8 +30,18 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-_LOOK_SECONDS = 0.25
-_LONGEST_PAUSE_SECONDS = 15.0
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How waiting in place goes: the first pause, doubled up to the longest, looking up often."""
+
+    first_seconds: float = 0.25
+    longest_seconds: float = 15.0
+    look_seconds: float = 0.25
+
+    def after(self, pause: float) -> float:
+        """Returns: the pause that follows this one."""
+        return min(pause * 2, self.longest_seconds)
 
 
 class Publisher(Protocol):
@@ -52,6 +63,7 @@ class Runner:
         attempts: int,
         grace: timedelta,
         reply_topics: tuple[str, ...] = (),
+        patience: Patience | None = None,
     ) -> None:
         """Wire the runner.
 
@@ -65,6 +77,7 @@ class Runner:
         self._ids = ids
         self._attempts = attempts
         self._grace = grace.total_seconds()
+        self.patience = patience or Patience()
         self._reply_topics = frozenset({RESULTS.name, *reply_topics})
 
     async def run(self, stage: Stage[Any], record: Incoming) -> None:
@@ -142,7 +155,7 @@ class Runner:
 
     async def patiently(self, record: Incoming, call: Callable[[], Awaitable[T]]) -> T:
         """Returns: what `call` returns, as soon as its dependency is there. Raises: GiveWay."""
-        pause = _LOOK_SECONDS
+        pause = self.patience.first_seconds
         while True:
             try:
                 return await call()
@@ -150,7 +163,7 @@ class Runner:
                 metrics.WAITS.labels(error.dependency).inc()
                 log.warning("waiting", dependency=error.dependency, reason=error.detail)
                 await self.pause(record, pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                pause = self.patience.after(pause)
 
     async def pause(self, record: Incoming, seconds: float) -> None:
         """Wait in place. Raises: GiveWay: the worker is leaving the partition."""
@@ -158,7 +171,7 @@ class Runner:
         while (left := end - time.monotonic()) > 0:
             if record.leaving():
                 raise GiveWay
-            await asyncio.sleep(min(left, _LOOK_SECONDS))
+            await asyncio.sleep(min(left, self.patience.look_seconds))
 
     def records(
         self, stage: Stage[Any], work: Work, outcome: Outcome, raw: Incoming
@@ -192,7 +205,7 @@ class Runner:
         task = asyncio.ensure_future(work)
         end: float | None = None
         try:
-            while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
+            while not (await asyncio.wait({task}, timeout=self.patience.look_seconds))[0]:
                 if record.leaving():
                     end = end or time.monotonic() + self._grace
                     if time.monotonic() > end:

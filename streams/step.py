@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_FIRST_PAUSE_SECONDS = 0.25
-_LONGEST_PAUSE_SECONDS = 15.0
 _BUG_ATTEMPTS = 2
 
 
@@ -54,7 +52,7 @@ class Step:
         self._record = record
         self._bugs = 0
         self._troubles = 0
-        self._pause = _FIRST_PAUSE_SECONDS
+        self._pause = runner.patience.first_seconds
         self._refusal: Refused | None = None
 
     async def finish(self) -> str:
@@ -65,7 +63,8 @@ class Step:
                 await self._runner.publish(self._record, claim.outputs)
                 return "repeated"
             if isinstance(claim, Held):
-                await self._runner.pause(self._record, min(claim.seconds + 0.1, 1.0))
+                longest = self._runner.patience.longest_seconds
+                await self._runner.pause(self._record, min(claim.seconds + 0.1, 1.0, longest))
                 continue
             ending = await self._ending(claim)
             if ending is None:
@@ -198,7 +197,7 @@ class Step:
         waiting_for = getattr(error, "dependency", "another attempt")
         await self._release(claim, waiting_for, failed=not down)
         await self._runner.pause(self._record, self._pause)
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE_SECONDS)
+        self._pause = self._runner.patience.after(self._pause)
 
     async def _release(self, claim: Claimed | None, waiting_for: str, *, failed: bool) -> None:
         if claim is None:

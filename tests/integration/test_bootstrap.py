@@ -1,0 +1,61 @@
+"""Preparing the servers may be repeated, and leaves the roles with the rights they are to have."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from schemas.tables import METADATA
+from streams import bootstrap, topics_admin
+from streams.clients.postgres import Database
+from streams.settings import Settings
+
+
+async def test_preparing_twice_changes_nothing(settings: Settings) -> None:
+    """What is there stays as it is."""
+    await bootstrap.migrate(settings)
+    await bootstrap.prepare_stores(settings)
+
+    assert topics_admin.apply(settings) == []
+
+
+async def test_the_migrations_make_the_tables_of_the_catalogue(settings: Settings) -> None:
+    """There is no difference between the migrated database and `schemas/tables.py`."""
+    assert settings.admin_database_url is not None
+    engine = create_async_engine(settings.admin_database_url.get_secret_value())
+
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, METADATA))
+
+    async with engine.connect() as connection:
+        found = await connection.run_sync(differences)
+    await engine.dispose()
+
+    assert found == []
+
+
+async def test_the_gateways_role_cannot_write(settings: Settings) -> None:
+    """The gateway's database role reads all tables and writes none."""
+    assert settings.gateway_database_url is not None
+    reader = Database.connect(settings.gateway_database_url.get_secret_value(), pool=2)
+    async with reader.transaction() as connection:
+        rows = (await connection.execute(text("SELECT gpt_id FROM gpts"))).scalars().all()
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        async with reader.transaction() as connection:
+            await connection.execute(text("DELETE FROM gpts"))
+    await reader.close()
+
+    assert settings.gpt_id in rows
+
+
+async def test_missing_topics_are_reported(settings: Settings) -> None:
+    """Drift names each topic that the cluster does not have."""
+    other = settings.model_copy(update={"topic_prefix": "nowhere-"})
+
+    drift = topics_admin.drift(other)
+
+    assert {each.what for each in drift} == {"missing"}
+    assert "nowhere-process-document" in {each.topic for each in drift}
