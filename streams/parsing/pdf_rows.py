@@ -8,13 +8,13 @@ below one another stays so.
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 EM_PER_HEIGHT = 0.8
 """A font's em as a share of its line box, which spans ascent and descent."""
-COLUMN_GAP_EM = 0.85
+COLUMN_GAP_EM = 0.7
 """Words further apart than this stand in different columns; justified text stays below it."""
 WORD_GAP_EM = 0.12
 MAX_COLUMN = 300
@@ -52,47 +52,46 @@ class Run:
 def layout(glyphs: Sequence[Glyph]) -> str:
     """Return the page's text, a row a line; text at another angle follows after a blank line."""
     turns = Counter(glyph[5] for glyph in glyphs if not glyph[0].isspace())
-    blocks = [
-        "\n".join(_lines(_runs(_upright(glyph) for glyph in glyphs if glyph[5] == turn)))
-        for turn, _ in turns.most_common()
-    ]
+    blocks = ["\n".join(_lines(_runs(_turned(glyphs, turn)))) for turn, _ in turns.most_common()]
     return "\n\n".join(block for block in blocks if block)
 
 
-def _upright(glyph: Glyph) -> Glyph:
-    """Turn a character's box so that its text runs to the right."""
-    text, left, bottom, right, top, turn = glyph
-    if turn == 1:  # reading downwards: PDFium counts quarter turns clockwise
-        return text, -top, left, -bottom, right, 0
-    if turn == 2:  # noqa: PLR2004 - upside down
-        return text, -right, -top, -left, -bottom, 0
-    if turn == 3:  # noqa: PLR2004 - reading upwards
-        return text, bottom, -right, top, -left, 0
-    return glyph
+def _turned(glyphs: Iterable[Glyph], turn: int) -> Iterator[Glyph]:
+    """Yield the characters of one angle, their boxes turned so that the text runs to the right."""
+    for glyph in glyphs:
+        text, left, bottom, right, top, own = glyph
+        if own != turn:
+            continue
+        if turn == 0:
+            yield glyph
+        elif turn == 1:  # reading downwards: PDFium counts quarter turns clockwise
+            yield text, -top, left, -bottom, right, 0
+        elif turn == 2:  # noqa: PLR2004 - upside down
+            yield text, -right, -top, -left, -bottom, 0
+        else:  # reading upwards
+            yield text, bottom, -right, top, -left, 0
 
 
 def _runs(glyphs: Iterable[Glyph]) -> list[Run]:
     """Join characters that follow one another closely, to the right or, as in Hebrew, the left."""
     runs: list[Run] = []
-    run: Run | None = None
-    last_left = last_right = 0.0
+    run = Run("", 0.0, 0.0, 0.0, 0.0)
+    last_left = last_right = math.inf
+    middle = tolerance = em = 0.0
     spaced = False
     for text, left, bottom, right, top, _ in glyphs:
         if text.isspace():
             spaced = True
             continue
-        if run is not None:
-            em = run.height * EM_PER_HEIGHT
-            gap = max(left - last_right, last_left - right)
-            near = abs((bottom + top) / 2 - run.middle) < ROW_TOLERANCE * run.height
-            if near and gap < COLUMN_GAP_EM * em:
-                run.text += f" {text}" if spaced and gap > -em / 2 else text
-                run.left, run.right = min(run.left, left), max(run.right, right)
-                run.bottom, run.top = min(run.bottom, bottom), max(run.top, top)
-                last_left, last_right, spaced = left, right, False
-                continue
-        run = Run(text, left, bottom, right, top)
-        runs.append(run)
+        gap = left - last_right if left >= last_left else last_left - right
+        if gap < COLUMN_GAP_EM * em and abs((bottom + top) / 2 - middle) < tolerance:
+            run.text += f" {text}" if spaced and gap > -em / 2 else text
+            run.left, run.right = min(run.left, left), max(run.right, right)
+        else:
+            run = Run(text, left, bottom, right, top)
+            runs.append(run)
+            middle, em = run.middle, run.height * EM_PER_HEIGHT
+            tolerance = ROW_TOLERANCE * run.height
         last_left, last_right, spaced = left, right, False
     return runs
 
