@@ -12,28 +12,15 @@ from gateway.database import Reader, Row
 from gateway.deps import Principal
 from gateway.errors import Unavailable
 from gateway.highlights import passages, spans
+from gateway.queries.rankings import Markers, Search, candidates_body, entries_body, page_body
 from gateway.queries.scope import owned, owned_entries
-from schemas.api.search import Facet, FacetCount, Group, Mode, SearchHit
-from schemas.indexes import ALIAS, CANDIDATES, PIPELINE
+from schemas.api.search import Facet, FacetCount, SearchHit
+from schemas.indexes import ALIAS, PIPELINE
 from schemas.tables import DOCUMENTS
 
-_SOURCE: Final = ("document_id", "version", "ordinal", "page", "start", "end", "content")
-_FACET_VALUES: Final = 50
+Json = dict[str, Any]
+
 _BAD_REQUEST: Final = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """One search: what to look for, how, and which hits of the ranking."""
-
-    q: str
-    mode: Mode
-    filters: tuple[dict[str, Any], ...]
-    group: Group
-    facets: tuple[Facet, ...]
-    offset: int
-    limit: int
-    vector: tuple[float, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +33,15 @@ class Found:
     took_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A page of hits as OpenSearch answers them, one more where there is one."""
+
+    hits: list[Json]
+    aggregations: Json
+    took_ms: int
+
+
 async def run(
     client: AsyncOpenSearch, reader: Reader, principal: Principal, prefix: str, wanted: Search
 ) -> Found:
@@ -54,106 +50,71 @@ async def run(
     Raises:
         Unavailable: OpenSearch or Postgres is away.
     """
-    opening, closing = (f"\ue000{secrets.token_hex(8)}\ue001" for _ in range(2))
-    body = request_body(wanted, owned_entries(principal), opening, closing)
-    answer = await _asked(client, prefix, body)
-    ranked = answer["hits"]["hits"]
-    rows = await _current(reader, principal, [hit["_source"] for hit in ranked[: wanted.limit]])
+    markers = Markers(*(f"\ue000{secrets.token_hex(8)}\ue001" for _ in range(2)))
+    asking = _Asking(client, prefix, owned_entries(principal), markers)
+    ranked = await (asking.grouped(wanted) if wanted.grouped_here else asking.page(wanted))
+    page = ranked.hits[: wanted.limit]
+    rows = await _current(reader, principal, [hit["_source"] for hit in page])
     return Found(
         hits=[
-            _shown(hit, rows[hit["_source"]["document_id"]], opening, closing)
-            for hit in ranked[: wanted.limit]
+            _shown(hit, rows[hit["_source"]["document_id"]], markers)
+            for hit in page
             if _is_current(hit, rows)
         ],
-        facets=_counts(answer.get("aggregations", {})),
-        more=len(ranked) > wanted.limit,
-        took_ms=int(answer["took"]),
+        facets=_counts(ranked.aggregations),
+        more=len(ranked.hits) > wanted.limit,
+        took_ms=ranked.took_ms,
     )
 
 
-async def _asked(client: AsyncOpenSearch, prefix: str, body: dict[str, Any]) -> dict[str, Any]:
-    # Without the pipeline a hybrid query answers raw rows with nonsense scores, not an error.
-    parameters = {"search_pipeline": prefix + PIPELINE}
-    try:
-        answer: dict[str, Any] = await client.search(
-            index=prefix + ALIAS, body=body, params=parameters
-        )
-    except TransportError as error:
-        if error.status_code == _BAD_REQUEST and "pagination_depth" in str(error.info):
-            return {"hits": {"hits": []}, "took": 0}
-        raise Unavailable("search cannot be reached; try again") from error
-    except OpenSearchException as error:
-        raise Unavailable("search cannot be reached; try again") from error
-    return answer
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Asks OpenSearch, within what the caller may see."""
 
+    client: AsyncOpenSearch
+    prefix: str
+    scope: list[Json]
+    markers: Markers
 
-def request_body(
-    wanted: Search, scope: Sequence[dict[str, Any]], opening: str, closing: str
-) -> dict[str, Any]:
-    """Returns: the body of the search request; `scope` is what the caller may see."""
-    words = _words(wanted.q)
-    body: dict[str, Any] = {
-        "from": wanted.offset,
-        "size": wanted.limit + 1,
-        "track_total_hits": False,
-        "_source": list(_SOURCE),
-        "query": _query(wanted, words, [*scope, *wanted.filters]),
-        "highlight": {
-            "pre_tags": [opening],
-            "post_tags": [closing],
-            "fields": {
-                "content": {
-                    "type": "unified",
-                    "number_of_fragments": 0,
-                    "highlight_query": {"match": {"content": wanted.q}},
-                }
-            },
-        },
-    }
-    if wanted.group is Group.DOCUMENTS:
-        body["collapse"] = {"field": "document_id"}
-    if wanted.facets:
-        body["aggs"] = {facet.value: _facet(facet, wanted.group) for facet in wanted.facets}
-    return body
+    async def page(self, wanted: Search) -> _Ranked:
+        """Returns: the page that OpenSearch itself cuts."""
+        answer = await self._ask(page_body(wanted, self.scope, self.markers))
+        return _Ranked(answer["hits"]["hits"], answer.get("aggregations", {}), int(answer["took"]))
 
+    async def grouped(self, wanted: Search) -> _Ranked:
+        """Returns: the page of documents, each by its best entry, cut from all candidates."""
+        found = await self._ask(candidates_body(wanted, self.scope))
+        best: dict[str, Json] = {}
+        for hit in found["hits"]["hits"]:
+            best.setdefault(hit["_source"]["document_id"], hit)
+        chosen = list(best.values())[wanted.offset : wanted.offset + wanted.limit + 1]
+        ids = [hit["_id"] for hit in chosen]
+        whole: dict[str, Json] = {}
+        took_ms = int(found["took"])
+        if ids:
+            answer = await self._ask(entries_body(wanted, self.scope, ids, self.markers))
+            whole = {hit["_id"]: hit for hit in answer["hits"]["hits"]}
+            took_ms += int(answer["took"])
+        # An entry may have gone between the two; its document is dropped as it would be later on.
+        hits = [
+            {**whole[hit["_id"]], "_score": hit["_score"]} for hit in chosen if hit["_id"] in whole
+        ]
+        return _Ranked(hits, found.get("aggregations", {}), took_ms)
 
-def _words(q: str) -> dict[str, Any]:
-    """Returns: the clause that ranks by words: those of the text, and a little the title's."""
-    return {
-        "bool": {
-            "should": [
-                {"match": {"content": {"query": q}}},
-                {"match": {"title": {"query": q, "boost": 0.3}}},
-            ],
-            "minimum_should_match": 1,
-        }
-    }
-
-
-def _query(
-    wanted: Search, words: dict[str, Any], clauses: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    allowed = {"bool": {"filter": list(clauses)}}
-    if wanted.vector is None or wanted.mode is Mode.KEYWORD:
-        return {"bool": {"must": [words], "filter": list(clauses)}}
-    near: dict[str, Any] = {"vector": list(wanted.vector), "k": CANDIDATES}
-    if wanted.mode is Mode.SEMANTIC:
-        return {"knn": {"embedding": {**near, "filter": allowed}}}
-    return {
-        "hybrid": {
-            "pagination_depth": CANDIDATES,
-            "filter": allowed,
-            "queries": [words, {"knn": {"embedding": near}}],
-        }
-    }
-
-
-def _facet(facet: Facet, group: Group) -> dict[str, Any]:
-    terms: dict[str, Any] = {"terms": {"field": facet.value, "size": _FACET_VALUES}}
-    if group is Group.DOCUMENTS:
-        # Counts are of chunks, before they are collapsed.
-        terms["aggs"] = {"documents": {"cardinality": {"field": "document_id"}}}
-    return terms
+    async def _ask(self, body: Json) -> Json:
+        # Without the pipeline a hybrid query answers raw rows with nonsense scores, not an error.
+        parameters = {"search_pipeline": self.prefix + PIPELINE}
+        index = self.prefix + ALIAS
+        try:
+            answer: Json = await self.client.search(index=index, body=body, params=parameters)
+        except TransportError as error:
+            # OpenSearch refuses a page behind the last candidate, instead of answering none.
+            if error.status_code == _BAD_REQUEST and "pagination_depth" in str(error.info):
+                return {"hits": {"hits": []}, "took": 0}
+            raise Unavailable("search cannot be reached; try again") from error
+        except OpenSearchException as error:
+            raise Unavailable("search cannot be reached; try again") from error
+        return answer
 
 
 def _counts(aggregations: Mapping[str, Any]) -> dict[str, list[FacetCount]]:
@@ -200,7 +161,7 @@ def _is_current(hit: Mapping[str, Any], rows: Mapping[str, Row]) -> bool:
     return row is not None and source["version"] >= (row["indexed_version"] or 0)
 
 
-def _shown(hit: Mapping[str, Any], row: Row, opening: str, closing: str) -> SearchHit:
+def _shown(hit: Mapping[str, Any], row: Row, markers: Markers) -> SearchHit:
     source = hit["_source"]
     [marked] = hit.get("highlight", {}).get("content", [""])
     return SearchHit(
@@ -218,6 +179,9 @@ def _shown(hit: Mapping[str, Any], row: Row, opening: str, closing: str) -> Sear
         start=source["start"],
         end=source["end"],
         highlights=passages(
-            source["content"], spans(marked, opening, closing), source["page"], source["start"]
+            source["content"],
+            spans(marked, markers.opening, markers.closing),
+            source["page"],
+            source["start"],
         ),
     )

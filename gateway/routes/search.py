@@ -11,6 +11,7 @@ from gateway.errors import InvalidInput
 from gateway.lists import CursorQuery, WhereQuery, conditions, link_next
 from gateway.queries import search
 from gateway.queries.entries import filters
+from gateway.queries.rankings import Search
 from gateway.state import State
 from schemas.api.search import DEFAULT_LIMIT, MAX_LIMIT, Facet, Group, Mode, SearchInput, SearchPage
 from schemas.api.search import Query as Words
@@ -44,7 +45,7 @@ async def search_documents(
     cursor: CursorQuery = None,
 ) -> SearchPage:
     """Finds documents by words and by meaning; answers passages with page and offsets."""
-    wanted = search.Search(
+    wanted = Search(
         q=q,
         mode=mode,
         filters=tuple(filters(conditions(where))),
@@ -64,7 +65,7 @@ async def search_documents_by_body(
     body: SearchInput, state: StateDep, caller: CallerDep
 ) -> SearchPage:
     """Does what GET does, with the query in the body and where as an object."""
-    wanted = search.Search(
+    wanted = Search(
         q=body.q,
         mode=body.mode,
         filters=tuple(filters(conditions(body.where))),
@@ -77,9 +78,7 @@ async def search_documents_by_body(
     return await _page(state, caller, wanted, body.cursor)
 
 
-async def _page(
-    state: State, caller: Principal, wanted: search.Search, cursor: str | None
-) -> SearchPage:
+async def _page(state: State, caller: Principal, wanted: Search, cursor: str | None) -> SearchPage:
     bound = (
         "search",
         caller.gpt_id,
