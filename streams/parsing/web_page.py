@@ -23,9 +23,13 @@ BLOCKS = frozenset(
 PARAGRAPHS = frozenset(
     {"p", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "pre", "ul", "ol", "dl", "table"}
 )
+TABLES = frozenset({"table", "dl"})
 CELLS = frozenset({"td", "th"})
+LISTS = frozenset({"ul", "ol"})
+TERMS = frozenset({"dt", "dd"})
 SHOWN_INPUTS = frozenset({"text", "email", "tel", "number", "date", "url", "search"})
-MAX_NESTED_TABLES = 10
+MAX_NESTED = 10
+"""Tables further inside one another than this are read as running text."""
 MAX_SPAN = 100
 _CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE
@@ -64,16 +68,18 @@ class _Flow:
     lines: list[str] = field(default_factory=list)
     current: str = ""
     preformatted: int = 0
+    counters: list[int] = field(default_factory=list)
 
     def read(self, root: LexborNode) -> list[str]:
         """Return the lines of a subtree, without blank ones at either end."""
-        leaves = frozenset({"table"} if self.depth < MAX_NESTED_TABLES else ())
+        leaves = TABLES if self.depth < MAX_NESTED else frozenset()
         for node, tag, opening in _walk(root, leaves):
             if tag == "-text":
                 self._add(node.text_content or "")
             elif tag in leaves:
                 self._end_paragraph()
-                self.lines.extend(align(_rows(node, self.depth + 1)))
+                rows = _rows if tag == "table" else _pairs
+                self.lines.extend(align(rows(node, self.depth + 1)))
                 self._end_paragraph()
             elif opening and tag == "input":
                 self._add(_shown_value(node))
@@ -101,13 +107,27 @@ class _Flow:
             self.preformatted += 1 if opening else -1
         elif tag in PARAGRAPHS:
             self._end_paragraph()
+            if tag in LISTS:
+                self._list(tag, opening=opening)
         elif tag in BLOCKS:
             self._end_line()
-            self.current = "- " if tag == "li" and opening else ""
+            self.current = self._bullet() if tag == "li" and opening else ""
         elif tag == "br" and opening:
             self._end_line()
         elif tag in CELLS and not opening:
             self.current += "  "
+
+    def _list(self, tag: str, *, opening: bool) -> None:
+        if opening:
+            self.counters.append(0 if tag == "ol" else -1)
+        elif self.counters:
+            self.counters.pop()
+
+    def _bullet(self) -> str:
+        if not self.counters or self.counters[-1] < 0:
+            return "- "
+        self.counters[-1] += 1
+        return f"{self.counters[-1]}. "
 
     def _end_line(self) -> None:
         if self.current.strip():
@@ -183,6 +203,19 @@ def _rows(table: LexborNode, depth: int) -> list[list[str]]:
             cells.extend(["\n".join(_Flow(depth).read(cell)), *[""] * (across - 1)])
         rows.append(cells)
         held = {column: left - 1 for column, left in held.items() if left > 1}
+    return rows
+
+
+def _pairs(definitions: LexborNode, depth: int) -> list[list[str]]:
+    """Return the rows of a list of terms, each with its first description beside it."""
+    rows: list[list[str]] = []
+    for node, tag, _ in _walk(definitions, TERMS):
+        if tag in TERMS:
+            text = "\n".join(_Flow(depth).read(node))
+            if tag == "dd" and rows and len(rows[-1]) == 1:
+                rows[-1].append(text)
+            else:
+                rows.append([text] if tag == "dt" else ["", text])
     return rows
 
 

@@ -112,14 +112,17 @@ def test_html_is_read_as_it_is_shown(parse: Parse) -> None:
         "<p>One <b>bold</b>\n word<br>next<script>evil()</script><span hidden>no</span>"
         "<i style='display : none'>no</i></p><table><tr><th>Item<th>Price</tr>"
         "<tr><td rowspan=2>Chair<td>70.00</tr><tr><td>12.00</tr></table>"
-        "<ul><li>first<li>second</ul><input value='filled in'><input type=hidden value=no>"
+        "<ul><li>first<li>second</ul><ol><li>step<li>next</ol>"
+        "<dl><dt>No.<dd>17<dt>Date of<br>issue<dd>today<dd>now</dl>"
+        "<input value='filled in'><input type=hidden value=no>"
         "<img src='http://127.0.0.1:9/never' alt=no>"
     )
     part = parse(source.encode(), HTML)
     assert part.title == "A page"
     assert part.pages[0].text == (
         "Head\n\nOne bold word\nnext\n\nItem   Price\nChair  70.00\n       12.00\n\n"
-        "- first\n- second\n\nfilled in"
+        "- first\n- second\n\n1. step\n2. next\n\n"
+        "No.      17\nDate of  today\nissue\n         now\n\nfilled in"
     )
 
 
@@ -131,8 +134,8 @@ def test_html_names_its_charset(parse: Parse) -> None:
 
 def test_deeply_nested_html_is_read(parse: Parse) -> None:
     """No depth of nesting ends the parser."""
-    for source in ("<div>" * 3000 + "deep", "<table><tr><td>" * 500 + "deep"):
-        assert parse(source.encode(), HTML).pages[0].text.strip() == "deep"
+    for source in ("<div>" * 3000, "<table><tr><td>" * 500, "<dl><dd>" * 500, "<ol><li>" * 500):
+        assert parse(f"{source}deep".encode(), HTML).pages[0].text.split()[-1] == "deep"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
