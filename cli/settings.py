@@ -70,3 +70,8 @@ def _sentence(model: type[BaseSettings], error: ValidationError) -> str:
             f"{LOCAL_ENVIRONMENT}, see also docs/reference/settings.md"
         )
     return "; ".join(parts)
+
+
+def gateway_settings() -> CommandLineSettings:
+    """Returns: how to reach the gateway. Raises: Failure: the key is missing."""
+    return load(CommandLineSettings)

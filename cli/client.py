@@ -1,0 +1,200 @@
+"""The gateway as the commands call it: patience with a busy one, one sentence for what fails."""
+
+import io
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx2
+
+from cli.errors import Failure
+from cli.settings import CommandLineSettings
+
+_BUSY: Final = frozenset({429, 503})
+_PROBLEM: Final = 400
+_SHORTEST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 30.0
+
+Json = dict[str, Any]
+
+
+class Refusal(Failure):
+    """One call or file cannot be served, others may; `code` names the cause."""
+
+    def __init__(self, sentence: str, *, status: int, code: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.code = code
+
+
+class Gateway:
+    """A gateway, called with the tenant's key; to be used as a context.
+
+    Args:
+        settings: its address and key.
+        patience_s: how long a call is repeated while the gateway says 429 or 503.
+        transport: stands in for the network in tests.
+        sleep: waits, in seconds; stands in for the clock in tests.
+    """
+
+    def __init__(
+        self,
+        settings: CommandLineSettings,
+        *,
+        patience_s: float = 300,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = settings.gateway_url.rstrip("/")
+        self._patience_s = patience_s
+        self._sleep = sleep
+        self._client = httpx2.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
+            timeout=settings.call_timeout_s,
+            transport=transport,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Json | None = None,
+        key: str | None = None,
+    ) -> Json:
+        """Returns: the JSON answer of a call; one that changes something is safe to repeat.
+
+        Raises:
+            Refusal: the gateway answered with a problem.
+            Failure: it does not answer.
+        """
+        if method != "GET":
+            key = key or uuid.uuid4().hex
+        headers = {"Idempotency-Key": key} if key else {}
+        return self._patiently(
+            lambda: self._client.request(method, path, params=query, json=body, headers=headers)
+        )
+
+    def health(self) -> Json:
+        """Returns: what `/health` answers, be it well or not.
+
+        Raises:
+            Failure: it does not answer, or not with JSON.
+        """
+        answer: Json = self._answer(lambda: self._client.get("/health")).json()
+        return answer
+
+    def upload(
+        self,
+        path: Path,
+        fields: Mapping[str, str],
+        *,
+        key: str | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Json:
+        """Send one file; returns: the state of its request.
+
+        Args:
+            path: the file.
+            fields: form fields such as title, metadata (JSON text) and type.
+            key: idempotency key; a new one if absent, so that repeats are harmless either way.
+            progress: told how many bytes have been read so far.
+
+        Raises:
+            Refusal: the gateway does not take it, or the file cannot be read.
+            Failure: the gateway does not answer.
+        """
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+
+        def send() -> httpx2.Response:
+            with _Watched(path, progress) as file:
+                return self._client.post(
+                    "/v1/documents",
+                    data=dict(fields),
+                    files={"file": (path.name, file)},
+                    headers=headers,
+                )
+
+        try:
+            return self._patiently(send)
+        except OSError as error:
+            sentence = f"{path} cannot be read: {error.strerror}"
+            raise Refusal(sentence, status=0, code="unreadable") from None
+
+    def _patiently(self, send: Callable[[], httpx2.Response]) -> Json:
+        end = time.monotonic() + self._patience_s
+        while True:
+            response = self._answer(send)
+            if response.status_code not in _BUSY or time.monotonic() >= end:
+                return _checked(response)
+            self._sleep(_pause(response))
+
+    def _answer(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
+        try:
+            return send()
+        except httpx2.ConnectError:
+            raise Failure(
+                f"The gateway does not answer at {self.url}; start it with `make run`, or set "
+                "ACTIONSTREAM_GATEWAY_URL"
+            ) from None
+        except httpx2.TimeoutException:
+            raise Failure(
+                f"The gateway at {self.url} did not answer in time; see `actionstream doctor`"
+            ) from None
+        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            raise Failure(f"The call to the gateway at {self.url} failed: {error}") from None
+
+
+class _Watched(io.BufferedReader):
+    """A file that says how far it has been read."""
+
+    def __init__(self, path: Path, progress: Callable[[int], None]) -> None:
+        super().__init__(io.FileIO(path))
+        self._progress = progress
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Returns: the next bytes."""
+        content = super().read(size)
+        self._progress(self.tell())
+        return content
+
+
+def _pause(response: httpx2.Response) -> float:
+    try:
+        wanted = float(response.headers.get("Retry-After", ""))
+    except ValueError:
+        wanted = _SHORTEST_PAUSE_S
+    return min(max(wanted, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
+
+
+def _checked(response: httpx2.Response) -> Json:
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise Failure(
+            f"{response.url} answered {response.status_code} without JSON; is it the gateway?"
+        )
+    if response.status_code < _PROBLEM:
+        return answer
+    detail = str(answer.get("detail") or answer.get("title") or response.reason_phrase)
+    code = str(answer.get("code") or "error")
+    raise Refusal(f"{detail} ({code})", status=response.status_code, code=code)

@@ -1,0 +1,67 @@
+"""Documents: put them in, look at them, watch them, delete them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.settings import gateway_settings
+
+app = typer.Typer(no_args_is_help=True, help="Put documents in and see what became of them.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+DocumentId = Annotated[str, typer.Argument(metavar="ID", help="Id of the document.")]
+
+
+@app.command()
+def add(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Files, and folders with all in them.")
+    ],
+    *,
+    type_: Annotated[
+        str | None, typer.Option("--type", help="Their type, if you know it; else it is found.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title; only with a single file.")] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Your own data; may be given more than once."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Follow them until they are worked off.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Upload files and folders and follow them; exit code 1 if any failed."""
+    from cli import adding
+
+    options = adding.Options(type_=type_, title=title, metadata=tuple(metadata or ()))
+    adding.add(gateway_settings(), paths, options, wait=wait, as_json=as_json)
+
+
+@app.command()
+def show(document_id: DocumentId, *, as_json: AsJson = False) -> None:
+    """Show a document: state, timeline, type, and fields with their confidence."""
+    from cli import showing
+
+    showing.show(gateway_settings(), document_id, as_json=as_json)
+
+
+@app.command()
+def watch(
+    document_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of documents.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Follow documents live until all have ended; exit code 1 if any failed."""
+    from cli import showing
+
+    showing.watch(gateway_settings(), document_ids, as_json=as_json)
+
+
+@app.command()
+def delete(document_id: DocumentId) -> None:
+    """Delete a document and everything that was made of it."""
+    from cli import showing
+
+    showing.delete(gateway_settings(), document_id)

@@ -1,0 +1,33 @@
+"""Search: find documents by words and by meaning."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cli.settings import gateway_settings
+
+
+class Mode(StrEnum):
+    """How a search finds."""
+
+    HYBRID = "hybrid"
+    KEYWORD = "keyword"
+    SEMANTIC = "semantic"
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for: words, or a question.")],
+    *,
+    mode: Annotated[Mode, typer.Option(help="By words, by meaning, or both.")] = Mode.HYBRID,
+    where: Annotated[
+        str | None, typer.Option(help='Conditions as JSON, such as {"type": "invoice"}.')
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="Most hits.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Find documents by words and by meaning, with the passages that match."""
+    from cli import finding
+
+    wanted = finding.Wanted(query=query, mode=mode.value, where=where, limit=limit)
+    finding.find(gateway_settings(), wanted, as_json=as_json)

@@ -1,0 +1,87 @@
+"""Searching, and showing hits with their passages in colour."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.client import Gateway
+from cli.errors import Failure
+from cli.settings import CommandLineSettings
+from cli.terminal import console, print_json
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A search; `where` is the text of a JSON object."""
+
+    query: str
+    mode: str = "hybrid"
+    where: str | None = None
+    limit: int = 10
+
+    def body(self) -> dict[str, Any]:
+        """Returns: the call's body. Raises: Failure: `where` is not a JSON object."""
+        body: dict[str, Any] = {"q": self.query, "mode": self.mode, "limit": self.limit}
+        if self.where is None:
+            return body
+        try:
+            where = json.loads(self.where)
+        except ValueError:
+            where = None
+        if not isinstance(where, dict):
+            raise Failure(
+                f'--where must be a JSON object such as {{"type": "invoice"}}: {self.where}'
+            )
+        return {**body, "where": where}
+
+
+def find(settings: CommandLineSettings, wanted: Wanted, *, as_json: bool) -> None:
+    """Search and print the hits.
+
+    Raises:
+        Failure: the search is refused, or the gateway does not answer.
+    """
+    body = wanted.body()
+    with Gateway(settings) as gateway:
+        page = gateway.call("POST", "/v1/search", body=body)
+    if as_json:
+        print_json(page)
+    else:
+        show_hits(console(), page)
+
+
+def show_hits(shown: Console, page: dict[str, Any]) -> None:
+    """Print a page of hits: name, type, score, and each passage with its matches in colour."""
+    for notice in page["notices"]:
+        shown.print(Text(notice, style="yellow"))
+    if not page["items"]:
+        shown.print("nothing was found")
+    for number, hit in enumerate(page["items"], start=1):
+        name = hit.get("title") or hit.get("filename") or hit["document_id"]
+        line = Text(f"{number}. ").append(str(name), style="bold")
+        line.append(f"  {hit.get('type') or ''}  score {hit['score']:.2f}  ", style="dim")
+        line.append(hit["document_id"], style="dim")
+        shown.print(line, soft_wrap=True)
+        for passage in hit["highlights"]:
+            shown.print(
+                Text(f"   page {passage['page']}: ", style="dim").append(highlighted(passage))
+            )
+    if page["has_more"]:
+        shown.print("there is more; raise --limit", style="dim")
+
+
+def highlighted(passage: dict[str, Any]) -> Text:
+    """Returns: a passage on one line, the words that matched in colour."""
+    text: str = passage["text"]
+    marked = Text(text.translate(_ON_ONE_LINE))
+    for match in passage["matches"]:
+        start, end = match["start"] - passage["start"], match["end"] - passage["start"]
+        marked.stylize("bold black on yellow", start, end)
+    return marked
+
+
+_ON_ONE_LINE = str.maketrans("\n\r\t\f\v", "     ")
+"""Each character stays one, so that the offsets hold."""
