@@ -178,7 +178,6 @@ class Result(Message):
     """The answer to a request. The row in `requests` is the truth; this wakes those who wait."""
 
     request_id: str
-    kind: str = Field(description="Name of the request topic.")
     status: Status
     document_id: str | None = None
     result: dict[str, Any] | None = None

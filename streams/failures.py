@@ -74,7 +74,7 @@ def dead(
     outputs: list[Record] = []
     if stage.scope is not Scope.NOTHING:
         kind = stage.request_kind
-        statement, output = replies.answer(work, kind=kind, status=Status.FAILED, problem=cause)
+        statement, output = replies.answer(work, status=Status.FAILED, problem=cause)
         statements.append(replies.registration(work.envelope, kind, work.document_id))
         statements.append(statement)
         outputs.append(Record.of(output, work.envelope, reply_topic=reply_topic))
@@ -88,7 +88,7 @@ def dead(
 def refused(work: Work, error: Refused, *, reply_topic: str) -> Ending:
     """Returns: the ending of a step whose request is answered with a problem."""
     cause = problem(error.code, error.detail, work.request_id, error.status)
-    statement, output = replies.answer(work, kind=work.kind, status=Status.FAILED, problem=cause)
+    statement, output = replies.answer(work, status=Status.FAILED, problem=cause)
     record = Record.of(output, work.envelope, reply_topic=reply_topic)
     return Ending(StepState.DONE, (statement,), (record,), cause)
 

@@ -39,7 +39,6 @@ def registration(
 def answer(
     work: Work,
     *,
-    kind: str,
     status: Status,
     result: dict[str, Any] | None = None,
     problem: Problem | None = None,
@@ -59,7 +58,6 @@ def answer(
     )
     message = Result(
         request_id=work.request_id,
-        kind=kind,
         status=status,
         document_id=work.document_id,
         result=result,

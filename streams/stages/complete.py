@@ -40,9 +40,7 @@ def stage(database: Database) -> Stage[DocumentIndexed]:
         document = update(DOCUMENTS).where(
             DOCUMENTS.c.document_id == message.document_id, DOCUMENTS.c.run_id == message.run_id
         )
-        settled, output = replies.answer(
-            work, kind=work.kind, status=Status.COMPLETED, result=result
-        )
+        settled, output = replies.answer(work, status=Status.COMPLETED, result=result)
         statements = (
             ended.values(status=Status.COMPLETED, completed_at=func.now()),
             document.values(

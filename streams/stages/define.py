@@ -39,7 +39,7 @@ def stage() -> Stage[PutDocumentType]:
             },
         )
         settled, output = replies.answer(
-            work, kind=work.kind, status=Status.COMPLETED, result={"name": message.name}
+            work, status=Status.COMPLETED, result={"name": message.name}
         )
         return Outcome((statement, settled), (output,))
 

@@ -15,7 +15,7 @@ def stage() -> Stage[Ping]:
 
     async def ping(message: Ping, work: Work) -> Outcome:
         statement, output = replies.answer(
-            work, kind=work.kind, status=Status.COMPLETED, result={"note": message.note}
+            work, status=Status.COMPLETED, result={"note": message.note}
         )
         return Outcome((statement,), (output,))
 

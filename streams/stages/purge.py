@@ -52,7 +52,6 @@ def stage(
         await index.delete(sorted(entries), version=DELETED_VERSION)
         settled, output = replies.answer(
             work,
-            kind=work.kind,
             status=Status.COMPLETED,
             result={"document_id": document_id, "deleted": True},
         )

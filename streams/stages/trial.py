@@ -47,9 +47,7 @@ def stage(database: Database, answers: Answers, *, budget: timedelta) -> Stage[T
             "needs_review": found.needs_review,
             "notices": list(found.notices),
         }
-        settled, output = replies.answer(
-            work, kind=work.kind, status=Status.COMPLETED, result=result
-        )
+        settled, output = replies.answer(work, status=Status.COMPLETED, result=result)
         return Outcome((settled,), (output,))
 
     return Stage("trial", topics.TRY_DOCUMENT_TYPE, attempt, scope=Scope.REQUEST)

@@ -55,7 +55,6 @@ def stage(database: Database) -> Stage[UpdateDocument]:
         version = expected + 1
         settled, output = replies.answer(
             work,
-            kind=work.kind,
             status=Status.COMPLETED,
             result={"document_id": message.document_id, "version": version},
         )

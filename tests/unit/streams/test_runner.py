@@ -17,7 +17,7 @@ from tests.suites.ledger import IDS
 from tests.unit.streams.conftest import REQUEST_ID, World
 
 StageOf = Callable[..., Stage[Ping]]
-ANSWER = Result(request_id=REQUEST_ID, kind="ping", status=Status.COMPLETED)
+ANSWER = Result(request_id=REQUEST_ID, status=Status.COMPLETED)
 OUTCOME = Outcome(outputs=(Output(topics.RESULTS, REQUEST_ID, ANSWER),))
 
 
