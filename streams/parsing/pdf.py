@@ -4,11 +4,11 @@ PDFium is not thread-safe and can crash on hostile files, so this runs in a chil
 one file at a time.
 """
 
+import contextlib
 import ctypes
 import itertools
 import math
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -40,7 +40,7 @@ def parse(bout: Bout) -> ParsedPart:
         Unparsable: encrypted, corrupt, zero_pages or too_many_pages.
     """
     _check_end(bout.path)
-    with closing(_open(bout.path)) as document:
+    with contextlib.closing(_open(bout.path)) as document:
         count = len(document)
         bout.check_page_count(count)
         pages, next_page = bout.pages(count, lambda number: _page(document, number, bout))
@@ -64,7 +64,7 @@ def _check_end(path: Path) -> None:
 
 def _open(path: Path) -> pdfium.PdfDocument:
     try:
-        return pdfium.PdfDocument(path)
+        document = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
         if error.err_code in {pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY}:
             raise Unparsable(
@@ -72,6 +72,12 @@ def _open(path: Path) -> pdfium.PdfDocument:
                 "The PDF is protected by a password; upload a copy without one.",
             ) from None
         raise _corrupt("The PDF is damaged") from None
+    if document.get_formtype() != pdfium_c.FORMTYPE_NONE:
+        # Some writers leave it to the reader to draw what was filled in; now PDFium does. Where a
+        # form is damaged, the pages are still worth having.
+        with contextlib.suppress(pdfium.PdfiumError):
+            document.init_forms()
+    return document
 
 
 def _page(document: pdfium.PdfDocument, number: int, bout: Bout) -> Page:
@@ -81,7 +87,7 @@ def _page(document: pdfium.PdfDocument, number: int, bout: Bout) -> Page:
     except pdfium.PdfiumError:
         bout.notes.append(f"Page {number} is damaged and was left out.")
         return Page(number, "")
-    with closing(page):
+    with contextlib.closing(page):
         glyphs = list(_glyphs(page))
         text = clean(layout(glyphs))
         if not _needs_reading(page, glyphs, text, bout.limits.min_page_chars):
@@ -117,7 +123,7 @@ def _annotations(page: pdfium.PdfPage) -> Iterator[pdfium_c.FPDF_ANNOTATION]:
 
 def _glyphs(page: pdfium.PdfPage) -> Iterator[Glyph]:
     """Yield the page's characters in PDFium's order; white space has no box."""
-    with closing(page.get_textpage()) as text_page:
+    with contextlib.closing(page.get_textpage()) as text_page:
         handle = text_page.raw
         box = pdfium_c.FS_RECTF()
         pointer = ctypes.byref(box)

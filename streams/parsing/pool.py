@@ -162,9 +162,12 @@ class ParserPool:
     async def __aenter__(self) -> Self:
         """Start the children, so that the first document does not wait for them."""
         loop = asyncio.get_running_loop()
-        await asyncio.gather(
-            *(loop.run_in_executor(self._threads, child.start) for child in self._children)
-        )
+        starts = [loop.run_in_executor(self._threads, child.start) for child in self._children]
+        try:
+            await asyncio.gather(*starts)
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(self, *exception: object) -> None:

@@ -49,20 +49,25 @@ def scan(canvas: Canvas) -> None:
 def crafted(page_count: int) -> bytes:
     """Return a PDF whose page tree names one and the same page `page_count` times."""
     kids = b" ".join([b"3 0 R"] * page_count)
-    objects = [
+    return written(
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Count %d /Kids [%b] >>" % (page_count, kids),
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>",
-    ]
+    )
+
+
+def written(*objects: bytes) -> bytes:
+    """Return a PDF file of these objects, the first of which is its catalogue."""
     content = bytearray(b"%PDF-1.4\n")
     offsets = []
     for number, body in enumerate(objects, start=1):
         offsets.append(len(content))
         content += b"%d 0 obj\n%b\nendobj\n" % (number, body)
     start = len(content)
-    content += b"xref\n0 4\n0000000000 65535 f \n"
+    size = len(objects) + 1
+    content += b"xref\n0 %d\n0000000000 65535 f \n" % size
     content += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    content += b"trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start
+    content += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (size, start)
     return bytes(content)
 
 
@@ -159,6 +164,20 @@ def test_values_of_form_fields_are_text(parse: Parse) -> None:
         canvas.acroForm.textfield(name="city", value="Gotham City", x=72, y=600, width=200)
 
     assert "Gotham City" in parse(pdf(form), PDF).pages[0].text
+
+
+def test_values_that_are_left_to_the_reader_to_draw_are_text(parse: Parse) -> None:
+    """A form that was filled in by a program has values and no drawing of them."""
+    font = b"/DR << /Font << /Helv 5 0 R >> >> /DA (/Helv 12 Tf 0 g)"
+    content = written(
+        b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [4 0 R] %b >> >>" % font,
+        b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] /Annots [4 0 R] >>",
+        b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Gotham City Hall, room 4)"
+        b" /Rect [20 200 250 230] /DA (/Helv 12 Tf 0 g) /P 3 0 R /F 4 >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    )
+    assert parse(content, PDF).pages[0].text == "Gotham City Hall, room 4"
 
 
 def test_a_page_without_text_is_read_by_ocr(parse: Parse, images: list[Image.Image]) -> None:
