@@ -28,6 +28,7 @@ _NEAR_BEST = 0.82
 _DIVERSITY = 0.35
 _WORD = re.compile(r"\w{3,}")
 _MIN_WORDS = 4
+_FEWEST_WHOLE = 3
 
 
 def summarise(text: str, embed: Embed) -> str:
@@ -37,8 +38,7 @@ def summarise(text: str, embed: Embed) -> str:
     (maximal marginal relevance), the opening weighing a little more. "" for an empty text.
     """
     candidates = _thinned(list(dict.fromkeys(sentences.split(text))))
-    prose = [sentence for sentence in candidates if len(_WORD.findall(sentence)) >= _MIN_WORDS]
-    candidates = prose or candidates
+    candidates = _prose(candidates)
     if not candidates:
         return ""
     vectors = embed(candidates)
@@ -77,6 +77,13 @@ def answer(question: str, texts: Sequence[str], embed: Embed) -> str:
     ranked = _diverse(scores, vectors[1:], _ANSWER_SENTENCES)
     kept = sorted(index for index in ranked if scores[index] >= floor)
     return " ".join(candidates[index] for index in kept)
+
+
+def _prose(items: list[str]) -> list[str]:
+    """Return the items that are whole sentences; all where there are few, as in a table."""
+    long = [item for item in items if len(_WORD.findall(item)) >= _MIN_WORDS]
+    whole = [item for item in long if item.rstrip("\"')»”").endswith((".", "!", "?"))]
+    return whole if len(whole) >= _FEWEST_WHOLE else long or items
 
 
 def _thinned(items: list[str]) -> list[str]:

@@ -1,14 +1,20 @@
 """Cut a document into the sentences and rows that may be quoted."""
 
 import re
+from collections.abc import Iterator, Sequence
 
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|No|Nr|Art|Sec|Fig|Inc|Ltd|Co|Corp|approx|vs|etc|ca"
-    r"|bzw|Str|Hr|Fr|Mme|Mlle|Tel|Abs|Ziff|inkl|zzgl)|\d)\.$"
+    r"|bzw|Str|Hr|Fr|Mme|Mlle|Tel|Abs|Ziff|inkl|zzgl)|(?<![\d.,])\d{1,2})\.$"
 )
+_LONGEST_ABBREVIATION = 12
 _END = re.compile(r"[.!?…](?:[\"'”’»)\]]*)(?=\s)")  # noqa: RUF001 - a closing quote
 _GAP = re.compile(r"\n\s*\n|\f")
 _COLUMNS = re.compile(r"\S {3,}\S")
+_ITEM = re.compile(r"(?:[-*•–]|\(?\d{1,3}[.)]|\w[^.:]{0,40}:)\s")  # noqa: RUF001 - a dash as bullet
+
+_NARROWEST_PROSE = 36
+_FULL_LINE = 0.7
 
 MAX_SENTENCE = 600
 """Characters of one sentence; a longer stretch without an end is a table or a broken scan."""
@@ -20,24 +26,38 @@ def split(text: str) -> list[str]:
     Prose is cut at full stops; a row of columns, a heading and an item of a list stand alone. All
     but white space is verbatim.
     """
-    found: list[str] = []
-    for block in _GAP.split(text):
-        prose: list[str] = []
-        for line in block.splitlines():
-            if _COLUMNS.search(line.strip()) or _is_item(line):
-                found += _prose(" ".join(prose))
-                prose = []
-            if _COLUMNS.search(line.strip()):
-                found.append(" ".join(line.split()))
-            else:
-                prose.append(line)
-        found += _prose(" ".join(prose))
-    return [sentence for sentence in found if any(map(str.isalnum, sentence))]
+    found = (
+        sentence
+        for block in _GAP.split(text)
+        for stretch in _stretches(block.splitlines())
+        for sentence in (_prose(stretch) if not _COLUMNS.search(stretch) else [stretch])
+    )
+    flat = (" ".join(sentence.split()) for sentence in found)
+    return [sentence for sentence in flat if any(map(str.isalnum, sentence))]
 
 
-def _is_item(line: str) -> bool:
-    """Say whether a line begins a list's item or carries a label and its value."""
-    return bool(re.match(r"\s*(?:[-*•–]|\(?\d{1,3}[.)]|\w[^.:]{0,40}:)\s", line))  # noqa: RUF001
+def _stretches(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of a block, those that run on into each other joined by one space."""
+    width = max((len(line.strip()) for line in lines), default=0)
+    stretch: list[str] = []
+    for line in map(str.strip, lines):
+        before = stretch[-1] if stretch else ""
+        alone = _COLUMNS.search(line) or _COLUMNS.search(before) or _ITEM.match(line)
+        if alone or not _runs_on(before, line, width):
+            yield " ".join(stretch)
+            stretch = []
+        stretch.append(line)
+    yield " ".join(stretch)
+
+
+def _runs_on(line: str, following: str, width: int) -> bool:
+    """Say whether a sentence may go on from a line to the next, in a block as wide as `width`.
+
+    Lines of an address or a heading are short and the next begins with a capital or a number.
+    """
+    if following[:1].islower() or line.endswith((",", "-")):
+        return True
+    return width >= _NARROWEST_PROSE and len(line) >= _FULL_LINE * width
 
 
 def _prose(text: str) -> list[str]:
@@ -46,9 +66,10 @@ def _prose(text: str) -> list[str]:
     sentences: list[str] = []
     start = 0
     for end in _END.finditer(text):
-        candidate = text[start : end.end()]
-        if not _ABBREVIATION.search(candidate):
-            sentences.append(candidate.strip())
+        if not _ABBREVIATION.search(
+            text[max(start, end.end() - _LONGEST_ABBREVIATION) : end.end()]
+        ):
+            sentences.append(text[start : end.end()].strip())
             start = end.end()
     sentences.append(text[start:].strip())
     return [

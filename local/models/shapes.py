@@ -99,20 +99,20 @@ def write(value: Any, scores: Any = None) -> list[Piece]:  # noqa: ANN401 - any 
     `scores` mirrors `value`; where it has no number the leaf counts as certain.
     """
     if isinstance(value, Mapping):
-        pieces = [Piece("{")]
+        pieces = [_fixed("{")]
         for index, (name, child) in enumerate(value.items()):
             comma = ", " if index else ""
-            pieces.append(Piece(f"{comma}{_dump(name)}: "))
+            pieces.append(_fixed(f"{comma}{_dump(name)}: "))
             pieces += write(child, scores.get(name) if isinstance(scores, Mapping) else None)
-        return [*pieces, Piece("}")]
+        return [*pieces, _fixed("}")]
     if isinstance(value, Sequence) and not isinstance(value, str):
-        pieces = [Piece("[")]
+        pieces = [_fixed("[")]
         for index, child in enumerate(value):
             if index:
-                pieces.append(Piece(", "))
+                pieces.append(_fixed(", "))
             known = isinstance(scores, Sequence) and index < len(scores)
             pieces += write(child, scores[index] if known else None)
-        return [*pieces, Piece("]")]
+        return [*pieces, _fixed("]")]
     return _leaf(value, scores)
 
 
@@ -121,8 +121,13 @@ def _leaf(value: str | float | None, score: object) -> list[Piece]:
     known = isinstance(score, int | float)
     logprob = math.log(min(max(float(score), 1e-6), 1.0)) if known else 0.0  # type: ignore[arg-type]
     if isinstance(value, str):
-        return [Piece('"'), Piece(_dump(value)[1:-1], logprob), Piece('"')]
+        return [_fixed('"'), Piece(_dump(value)[1:-1], logprob), _fixed('"')]
     return [Piece(_dump(value), logprob)]
+
+
+def _fixed(text: str) -> Piece:
+    """Return a piece that the schema leaves no choice about."""
+    return Piece(text, fixed=True)
 
 
 def _dump(value: str | float | None) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _TOKEN = re.compile(r" ?\w{1,6}|\s+|[^\w\s]")
 """A blank and up to six letters or digits, a run of blanks, or one symbol: close to what the
@@ -11,10 +11,14 @@ tokenisers of language models make of print, so that budgets counted in tokens m
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of an answer whose tokens share one log probability; 0.0 for its structure."""
+    """A stretch of an answer whose tokens share one log probability.
+
+    A fixed piece is structure that the schema demands: one token, of log probability 0.0.
+    """
 
     text: str
     logprob: float = 0.0
+    fixed: bool = False
 
 
 def split(text: str) -> list[str]:
@@ -28,8 +32,19 @@ def count(text: str) -> int:
 
 
 def tokenise(pieces: Iterable[Piece]) -> list[Piece]:
-    """Return one piece a token, each with the log probability of the piece it is from."""
-    return [Piece(token, piece.logprob) for piece in pieces for token in split(piece.text)]
+    """Return one piece a token, with the log probability of its piece; fixed neighbours are one.
+
+    Structure that costs few tokens leaves a caller's limit to the content.
+    """
+    tokens: list[Piece] = []
+    for piece in pieces:
+        if not piece.fixed:
+            tokens += [Piece(token, piece.logprob) for token in split(piece.text)]
+        elif tokens and tokens[-1].fixed:
+            tokens[-1] = replace(piece, text=tokens[-1].text + piece.text)
+        else:
+            tokens.append(piece)
+    return tokens
 
 
 def cut(text: str, limit: int) -> str:

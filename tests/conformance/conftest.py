@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import ollama
@@ -29,12 +28,10 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def local_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def local_url() -> Iterator[str]:
     """Start our server as a process of its own; its port opens when it is ready."""
     port = _free_port()
-    cache: Path = tmp_path_factory.mktemp("models")
-    command = [sys.executable, "-m", "local.models", "--port", str(port), "--cache", str(cache)]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen([sys.executable, "-m", "local.models", "--port", str(port)])
     url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + START_S
     try:

@@ -1,6 +1,8 @@
 """Each call of the HTTP surface, without weights: bodies, statuses, and Ollama's words."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,18 +49,24 @@ def extract(text: str, schema: Mapping[str, Any]) -> Found:
     return Found(dict.fromkeys(names, text.split(maxsplit=1)[0]), dict.fromkeys(names, 0.5))
 
 
-@pytest.fixture
-async def client(embed: Embed) -> AsyncIterator[httpx2.AsyncClient]:
+def serve(embed: Embed, *, parallel: int = 2, least_answer_s: float = 0.0) -> httpx2.AsyncClient:
     """Return a client of a server without sockets."""
     service = Service(
         catalogue=catalogue.Catalogue(catalogue.load(), datetime.now(UTC)),
         embedder=Embedder(embed),  # type: ignore[arg-type]
         answers=Extractive(embed, extract),
-        answer_slots=Slots(2, 2),
+        answer_slots=Slots(parallel, 2),
         embed_slots=Slots(1, 2),
+        least_answer_s=least_answer_s,
     )
     transport = httpx2.ASGITransport(app.create_app(service))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as made:
+    return httpx2.AsyncClient(transport=transport, base_url="http://localhost")
+
+
+@pytest.fixture
+async def client(embed: Embed) -> AsyncIterator[httpx2.AsyncClient]:
+    """Return a client of a server that answers as fast as it can."""
+    async with serve(embed) as made:
         yield made
 
 
@@ -249,6 +257,22 @@ async def test_unknown_paths_and_methods(client: httpx2.AsyncClient) -> None:
     """As Ollama's router answers them."""
     assert (await client.get("/nothing")).text == "404 page not found"
     assert (await client.get("/api/chat")).text == "405 method not allowed"
+
+
+async def test_an_answer_takes_its_least_time_and_holds_its_slot(embed: Embed) -> None:
+    """Two answers in one slot take twice the time of one."""
+    async with serve(embed, parallel=1, least_answer_s=0.03) as slow:
+        began = time.monotonic()
+        replies = await asyncio.gather(*(slow.post("/api/chat", json=talk("a")) for _ in "ab"))
+        assert time.monotonic() - began >= 0.06
+    assert all(reply.json()["total_duration"] >= 30_000_000 for reply in replies)
+
+
+async def test_too_many_calls_are_told_to_come_again(embed: Embed) -> None:
+    """One runs, two wait, the others get 503 at once."""
+    async with serve(embed, parallel=1, least_answer_s=0.03) as slow:
+        replies = await asyncio.gather(*(slow.post("/api/chat", json=talk("a")) for _ in range(5)))
+    assert sorted(reply.status_code for reply in replies) == [200, 200, 200, 503, 503]
 
 
 async def test_a_body_without_end_is_refused(

@@ -38,6 +38,23 @@ def test_a_list_is_cut_into_its_items() -> None:
     assert len(sentences.split(text)) == 5
 
 
+def test_an_address_is_not_run_into_one_sentence() -> None:
+    """Short lines that begin with capitals or numbers stay apart; wrapped prose is joined."""
+    text = (
+        "Salt Road Museum\n2 Harbour Steps\nSaltby SB99 1MM\n\n"
+        "We thank you for the photographs that you\nlent us in 2025. More than four thousand "
+        "people\n"
+        "came on 3. March."
+    )
+    assert sentences.split(text) == [
+        "Salt Road Museum",
+        "2 Harbour Steps",
+        "Saltby SB99 1MM",
+        "We thank you for the photographs that you lent us in 2025.",
+        "More than four thousand people came on 3. March.",
+    ]
+
+
 def test_a_stretch_without_an_end_is_cut_between_words() -> None:
     """No sentence is longer than the limit, and nothing is lost."""
     text = "word " * 400

@@ -28,3 +28,9 @@ def test_each_token_of_a_piece_has_its_log_probability() -> None:
     found = tokens.tokenise([Piece("{"), Piece("Harbour Foods", -0.5)])
     assert [piece.text for piece in found] == ["{", "Harbou", "r", " Foods"]
     assert [piece.logprob for piece in found] == [0.0, -0.5, -0.5, -0.5]
+
+
+def test_structure_is_one_token() -> None:
+    """Neighbouring fixed pieces join, so that a limit on tokens is left to the content."""
+    pieces = [Piece('{"a": ', fixed=True), Piece('"', fixed=True), Piece("b c", -0.5)]
+    assert [token.text for token in tokens.tokenise(pieces)] == ['{"a": "', "b", " c"]
