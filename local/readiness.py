@@ -1,9 +1,12 @@
 """Readiness checks: whether a server serves, asked the way that its clients will ask."""
 
 import asyncio
+import json
 import logging
+from pathlib import Path
 
 import httpx2
+import psutil
 import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -56,3 +59,29 @@ async def postgres_answers(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+async def worker_works(log: Path) -> bool:
+    """Ask a worker's log, in which each worker says when it has its partitions.
+
+    Args:
+        log: its log file, one JSON object a line.
+
+    Returns: whether the last worker that said that it is working still runs; an earlier one of the
+        same log, which died, does not.
+    """
+    return await asyncio.to_thread(_worker_works, log)
+
+
+def _worker_works(log: Path) -> bool:
+    works = False
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            # A line that is just being written, or a library that prints by itself.
+            continue
+        if isinstance(event, dict) and event.get("event") in ("working", "stopping"):
+            pid = str(event.get("owner", "")).rpartition(":")[2]
+            works = event["event"] == "working" and pid.isdigit() and psutil.pid_exists(int(pid))
+    return works

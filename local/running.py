@@ -54,7 +54,8 @@ async def bring_up(supervisor: Supervisor, planned: Estate, say: Callable[[str],
     await actionstream(supervisor, planned, "topics", "apply")
     say("tables, roles, indexes, bucket and topics are there")
     workers = (
-        product.worker(number, planned.ports, planned.variables) for number in range(1, WORKERS + 1)
+        product.worker(number, planned.places, planned.ports, planned.variables)
+        for number in range(1, WORKERS + 1)
     )
     await supervisor.start((product.gateway(planned.ports, planned.variables), *workers))
     say("gateway and workers are ready")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from local import readiness
 from local.environment import inherited
+from local.places import Places
 from local.ports import HOST, Ports
 from local.program import Program
 
@@ -28,15 +29,16 @@ def gateway(ports: Ports, variables: Mapping[str, str]) -> Program:
     )
 
 
-def worker(number: int, ports: Ports, variables: Mapping[str, str]) -> Program:
-    """Returns: the worker `number` (from 1), which runs all stages."""
+def worker(number: int, places: Places, ports: Ports, variables: Mapping[str, str]) -> Program:
+    """Returns: the worker `number` (from 1), which runs all stages; ready with its partitions."""
+    name = f"worker-{number}"
     port = ports.as_dict()[f"worker_{number}"]
     return Program(
-        name=f"worker-{number}",
+        name=name,
         argv=(COMMAND, "worker"),
         env=inherited() | dict(variables) | {"ACTIONSTREAM_METRICS_PORT": str(port)},
         port=port,
-        ready=lambda: readiness.http_ok(f"http://{HOST}:{port}/live"),
+        ready=lambda: readiness.worker_works(places.log(name)),
         restarts=True,
         grace_s=20,
     )
