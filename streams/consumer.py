@@ -18,6 +18,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import StreamT
 
+from schemas.topics import MAX_MESSAGE_BYTES
 from streams.errors import DependencyDown, GiveWay
 from streams.runner import Runner
 from streams.settings import Settings
@@ -28,6 +29,8 @@ log = structlog.get_logger()
 
 _NEVER_SECONDS = 604_800.0
 _EXIT_BUG = 70
+_DEAD_LETTER_BYTES = 4 * MAX_MESSAGE_BYTES
+"""A dead letter holds the raw value, which may be larger than a record may be."""
 
 
 def create(settings: Settings, *, group: str) -> faust.App:
@@ -58,6 +61,7 @@ def create(settings: Settings, *, group: str) -> faust.App:
         stream_processing_timeout=_NEVER_SECONDS,
         consumer_auto_offset_reset="earliest",
         producer_request_timeout=30,
+        producer_max_request_size=_DEAD_LETTER_BYTES,
         producer_acks=-1,
         producer_linger=0,
     )
