@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import parent_process
@@ -58,6 +59,8 @@ def serve(connection: Connection, open_reader: ReaderFactory, memory_bytes: int)
     """Answer jobs until the connection closes or memory ran out."""
     # Ctrl-C goes to the whole group; the parent decides when its children end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Libraries warn of what is odd in a file; its sender is told, the operator need not be.
+    warnings.simplefilter("ignore")
     limit_resources(memory_bytes)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection.send(os.getpid())

@@ -29,7 +29,7 @@ SUPPORTED: Final = (PDF, PNG, JPEG, TIFF, WEBP, DOCX, HTML, MARKDOWN, PLAIN, CSV
 HEAD_BYTES = 65_536
 PDF_HEADER_WINDOW = 1024
 """PDF 1.7, implementation note 13: readers accept the header within the first 1,024 bytes."""
-MAX_CONTROL_SHARE = 0.01
+MAX_CONTROL_SHARE = 0.02
 """Compressed or encrypted bytes are control characters one time in nine; text hardly ever."""
 MAX_NUL_SHARE = 0.3
 READABLE = "PDF, DOCX, PNG, JPEG, TIFF, WebP, HTML, Markdown, plain text, CSV and EML are supported"
@@ -145,7 +145,7 @@ def _zip_type(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
         raise Unparsable(
             Code.CORRUPT,
             "The file is a damaged or cut-off ZIP container; upload an undamaged copy.",

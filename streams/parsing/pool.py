@@ -36,6 +36,7 @@ class _Child:
     process: SpawnProcess | None = None
     connection: Connection | None = None
     calls: int = 0
+    doomed: bool = False
     in_use: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
@@ -73,6 +74,7 @@ class _Child:
 
     def kill(self) -> None:
         """End the process at once, from any thread; a call in flight then fails."""
+        self.doomed = True
         process = self.process
         # The thread of the call may be ending the same process.
         with contextlib.suppress(ValueError):
@@ -91,12 +93,15 @@ class _Child:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         arguments = (theirs, self.open_reader, self.memory_bytes)
-        self.process = context.Process(
+        process = context.Process(
             target=serve, args=arguments, name="actionstream-parser", daemon=True
         )
-        self.process.start()
+        process.start()
         theirs.close()
-        self.connection = ours
+        self.process, self.connection = process, ours
+        if self.doomed:
+            # It was told to end before there was a process that could be killed.
+            raise self._died()
         try:
             if ours.poll(START_TIMEOUT_S):
                 ours.recv()
