@@ -1,8 +1,9 @@
 """Searching, and showing hits with their passages in colour."""
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -11,6 +12,8 @@ from cli.client import Gateway
 from cli.errors import Failure
 from cli.settings import CommandLineSettings
 from cli.terminal import console, print_json
+
+_PASSAGES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +68,27 @@ def show_hits(shown: Console, page: dict[str, Any]) -> None:
         line.append(f"  {hit.get('type') or ''}  score {hit['score']:.2f}  ", style="dim")
         line.append(hit["document_id"], style="dim")
         shown.print(line, soft_wrap=True)
-        for passage in hit["highlights"]:
-            shown.print(
-                Text(f"   page {passage['page']}: ", style="dim").append(highlighted(passage))
-            )
+        for passage in hit["highlights"][:_PASSAGES]:
+            line = Text(f"   page {passage['page']}: ", style="dim")
+            shown.print(line.append(highlighted(passage, coloured=shown.is_terminal)))
     if page["has_more"]:
         shown.print("there is more; raise --limit", style="dim")
 
 
-def highlighted(passage: dict[str, Any]) -> Text:
-    """Returns: a passage on one line, the words that matched in colour."""
+def highlighted(passage: dict[str, Any], *, coloured: bool) -> Text:
+    """Returns: a passage on one line, the words that matched in colour or between asterisks."""
     text: str = passage["text"]
-    marked = Text(text.translate(_ON_ONE_LINE))
+    marked = Text(style="default")
+    done = 0
     for match in passage["matches"]:
         start, end = match["start"] - passage["start"], match["end"] - passage["start"]
-        marked.stylize("bold black on yellow", start, end)
-    return marked
+        marked.append(_tidy(text[done:start]))
+        word = _tidy(text[start:end])
+        marked.append(word if coloured else f"*{word}*", style="bold black on yellow")
+        done = end
+    return marked.append(_tidy(text[done:]))
 
 
-_ON_ONE_LINE = str.maketrans("\n\r\t\f\v", "     ")
-"""Each character stays one, so that the offsets hold."""
+def _tidy(text: str) -> str:
+    """Returns: the text with each run of white space, such as a page's columns, made one space."""
+    return re.sub(r"\s+", " ", text)

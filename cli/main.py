@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import documents, roles, search, topics
+from cli.commands import demo, documents, roles, search, topics
 from cli.errors import sentences
 
 
@@ -55,3 +55,4 @@ app.command()(roles.migrate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")
 app.command()(search.search)
+app.command()(demo.demo)
