@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-Pixels = npt.NDArray[np.uint8]
-Corners = npt.NDArray[np.float32]
+from streams.parsing.ocr.cutting import Corners, Pixels, as_input, sides
 
 _STRIDE = 32
 _SMALLEST_SIDE = 3.0
@@ -29,6 +28,7 @@ class Detection:
     Attributes:
         short_side: pixels that the shorter side is enlarged to before the network sees it.
         long_side: pixels that the longer side is reduced to.
+        most_pixels: pixels of the whole that the network sees, which bound its memory and time.
         threshold: share of certainty from which a pixel is text.
         box_threshold: mean certainty below which a line is dropped.
         growth: a line grows on each side by its area times this by its outline.
@@ -36,7 +36,8 @@ class Detection:
     """
 
     short_side: int = 736
-    long_side: int = 2000
+    long_side: int = 4000
+    most_pixels: int = 1_200_000
     threshold: float = 0.3
     box_threshold: float = 0.5
     growth: float = 1.6
@@ -52,6 +53,7 @@ def find_lines(session: ort.InferenceSession, pixels: Pixels, how: Detection) ->
     height, width = pixels.shape[:2]
     scale = max(1.0, how.short_side / min(height, width))
     scale = min(scale, how.long_side / max(height, width))
+    scale = min(scale, (how.most_pixels / (height * width)) ** 0.5)
     size = (_to_stride(width * scale), _to_stride(height * scale))
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     seen = cv2.resize(pixels, size, interpolation=shrink)
@@ -59,12 +61,6 @@ def find_lines(session: ort.InferenceSession, pixels: Pixels, how: Detection) ->
     ratio = np.array([width / size[0], height / size[1]], np.float32)
     boxes = [box * ratio for box in _boxes(certainty, how)]
     return _in_reading_order(boxes)
-
-
-def as_input(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """Return `pixels` as both networks want them: (3, height, width), each value from -1 to 1."""
-    scaled = pixels.astype(np.float32) / 127.5 - 1.0
-    return np.ascontiguousarray(scaled.transpose(2, 0, 1))
 
 
 def _to_stride(side: float) -> int:
@@ -95,14 +91,14 @@ def _in_reading_order(boxes: list[Corners]) -> list[Corners]:
     ordered = [_from_top_left(box) for box in boxes]
     if not ordered:
         return []
-    sides = np.array([_sides(box) for box in ordered])
-    tall = sides[:, 1] > sides[:, 0] * _TURNED
-    area = sides.prod(axis=1)
+    extents = np.array([sides(box) for box in ordered])
+    tall = extents[:, 1] > extents[:, 0] * _TURNED
+    area = extents.prod(axis=1)
     # A lone "1" or "l" is tall too: on an upright page only what is longer than two lines runs
     # downwards.
     page_is_turned = bool(area[tall].sum() > area.sum() / 2)
-    limit = 0.0 if page_is_turned else 2.0 * float(np.median(sides[:, 1]))
-    turned = tall & (sides[:, 1] > limit)
+    limit = 0.0 if page_is_turned else 2.0 * float(np.median(extents[:, 1]))
+    turned = tall & (extents[:, 1] > limit)
     return [
         np.roll(box, -1, axis=0) if flag else box for box, flag in zip(ordered, turned, strict=True)
     ]
@@ -113,8 +109,3 @@ def _from_top_left(box: Corners) -> Corners:
     left = by_x[:2][np.argsort(by_x[:2, 1])]
     right = by_x[2:][np.argsort(by_x[2:, 1])]
     return np.stack([left[0], right[0], right[1], left[1]]).astype(np.float32)
-
-
-def _sides(box: Corners) -> tuple[float, float]:
-    width, height = np.linalg.norm(box[0] - box[1]), np.linalg.norm(box[0] - box[3])
-    return float(width), float(height)

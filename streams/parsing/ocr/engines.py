@@ -12,7 +12,6 @@ NAMES = ("auto", "rapidocr", "tesseract", "none")
 """The values of the setting: `auto` takes rapidocr, else tesseract, else none."""
 
 
-@cache
 def engine(name: str, threads: int = 1) -> Engine | None:
     """Return the engine `name`, or None for `none` and where what it needs is not installed.
 
@@ -25,12 +24,13 @@ def engine(name: str, threads: int = 1) -> Engine | None:
     if name == "tesseract":
         return _tesseract(threads)
     if name == "auto":
-        return engine("rapidocr", threads) or engine("tesseract", threads)
+        return _rapidocr(threads) or _tesseract(threads)
     if name == "none":
         return None
     raise ValueError(f"There is no OCR engine {name!r}; there are {', '.join(NAMES)}.")
 
 
+@cache
 def _rapidocr(threads: int) -> Engine | None:
     # The networks need packages of the optional group `ocr`; without them the other engines still
     # work.
@@ -42,6 +42,7 @@ def _rapidocr(threads: int) -> Engine | None:
     return neural.NeuralEngine(folder, threads) if folder else None
 
 
+@cache
 def _tesseract(threads: int) -> Engine | None:
     executable = tesseract.program()
     return tesseract.TesseractEngine(executable, threads) if executable else None

@@ -108,7 +108,7 @@ def _grid(tokens: Sequence[Sequence[_Token]]) -> _Grid:
 
 
 def _tokens(piece: Piece, size: tuple[int, int]) -> Iterator[_Token]:
-    line, length = piece.line, piece.right - piece.left
+    line, length = piece.line, max(piece.right - piece.left, 1.0)
     signs, places = len(line.text), line.positions
     pitch = piece.height * _SIGN_BY_HEIGHT
     if signs > 1 and places[-1] > places[0]:

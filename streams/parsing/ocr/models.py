@@ -1,7 +1,7 @@
-"""The two networks that read: found in the `rapidocr` wheel, checked by hash, opened.
+"""The networks that read: found in the `rapidocr` wheel, checked by hash, opened.
 
 Reads the model files of the installed wheel, once per process. The wheel's own code is never
-imported: only its weights are used (PP-OCRv6 small, Apache-2.0).
+imported: only its weights are used (PP-OCRv6 small and PP-OCR mobile v2's classifier, Apache-2.0).
 """
 
 import hashlib
@@ -29,6 +29,11 @@ DETECTOR = Model(
 RECOGNISER = Model(
     "PP-OCRv6_rec_small.onnx", "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"
 )
+TURN_TELLER = Model(
+    "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
+    "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
+)
+_ALL = (DETECTOR, RECOGNISER, TURN_TELLER)
 
 
 class WrongModel(Exception):
@@ -36,11 +41,11 @@ class WrongModel(Exception):
 
 
 def folder() -> Path | None:
-    """Return the folder of the wheel that holds both files, or None where it is not installed."""
+    """Return the folder of the wheel that holds the files, or None where it is not installed."""
     spec = importlib.util.find_spec("rapidocr")
     for place in (spec.submodule_search_locations if spec else None) or ():
         models = Path(place) / "models"
-        if all((models / model.file_name).is_file() for model in (DETECTOR, RECOGNISER)):
+        if all((models / model.file_name).is_file() for model in _ALL):
             return models
     return None
 

@@ -1,4 +1,4 @@
-"""The engine that reads with the two networks of PP-OCRv6: find the lines, then read each.
+"""The engine that reads with the networks of PP-OCRv6: find the lines, turn the page, read each.
 
 Reads the installed weights once; afterwards nothing.
 """
@@ -10,17 +10,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from streams.parsing.ocr.detection import Corners, Detection, find_lines
+from streams.parsing.ocr.cutting import Corners, Pixels, turned_over
+from streams.parsing.ocr.detection import Detection, find_lines
 from streams.parsing.ocr.line import Line, Quad
-from streams.parsing.ocr.models import DETECTOR, RECOGNISER, open_session
-from streams.parsing.ocr.picture import as_rgb, bounded
+from streams.parsing.ocr.models import DETECTOR, RECOGNISER, TURN_TELLER, open_session
+from streams.parsing.ocr.picture import LONG_SIDE, MOST_PIXELS, as_rgb, bounded
 from streams.parsing.ocr.recognition import BothReadings, Reading, Recogniser
+from streams.parsing.ocr.turning import longest, looks_turned
 
-_LONG_SIDE = 4000
-_MOST_PIXELS = 12_000_000
 _NOISE = 0.5
-_DOUBTFUL = 0.75
-_TRIED = 5
 _SURE = 0.9
 _MAINLY = 0.9
 
@@ -38,17 +36,17 @@ class NeuralEngine:
         """
         cv2.setNumThreads(threads)
         self._detector = open_session(models, DETECTOR, threads)
+        self._turn_teller = open_session(models, TURN_TELLER, threads)
         self._recogniser = Recogniser(open_session(models, RECOGNISER, threads))
         self._detection = detection or Detection()
 
     def read_lines(self, image: Image.Image) -> list[Line]:
         """Return the lines of `image`, in its pixels; it may stand on its head or its side."""
-        picture = bounded(as_rgb(image), _LONG_SIDE, _MOST_PIXELS)
+        picture = bounded(as_rgb(image), LONG_SIDE, MOST_PIXELS)
         pixels = np.asarray(picture)[:, :, ::-1].copy()
         boxes = find_lines(self._detector, pixels, self._detection)
+        boxes = self._right_way_up(pixels, boxes)
         readings = self._recogniser.read(pixels, boxes)
-        if readings and _sureness(readings) < _DOUBTFUL:
-            boxes, readings = self._other_way_up(pixels, boxes, readings)
         scale = (image.width / picture.width, image.height / picture.height)
         pairs = zip(boxes, _choose(readings), strict=True)
         return [
@@ -57,16 +55,16 @@ class NeuralEngine:
             if reading.text and reading.confidence >= _NOISE
         ]
 
-    def _other_way_up(
-        self, pixels: np.ndarray, boxes: list[Corners], readings: list[BothReadings]
-    ) -> tuple[list[Corners], list[BothReadings]]:
-        flipped = [np.roll(box, 2, axis=0) for box in boxes]
-        longest = sorted(range(len(boxes)), key=lambda number: -len(readings[number].free.text))
-        longest = longest[:_TRIED]
-        tried = self._recogniser.read(pixels, [flipped[number] for number in longest])
-        if _sureness(tried) <= _sureness([readings[number] for number in longest]):
-            return boxes, readings
-        return flipped, self._recogniser.read(pixels, flipped)
+    def _right_way_up(self, pixels: Pixels, boxes: list[Corners]) -> list[Corners]:
+        if not looks_turned(self._turn_teller, pixels, boxes):
+            return boxes
+        asked = longest(boxes)
+        as_found = self._recogniser.read(pixels, asked)
+        other_way = self._recogniser.read(pixels, [turned_over(box) for box in asked])
+        # Two witnesses, because turning an upright page over would lose all of its text.
+        if _sureness(other_way) <= _sureness(as_found):
+            return boxes
+        return [turned_over(box) for box in boxes]
 
 
 def _sureness(readings: Sequence[BothReadings]) -> float:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from streams.parsing.ocr.layout import lay_out
 from streams.parsing.ocr.line import Engine
-from streams.parsing.ocr.picture import upright
+from streams.parsing.ocr.picture import readable
 from streams.parsing.page import Page, TextSource
 
 
@@ -16,10 +16,8 @@ def page_from_image(image: Image.Image, number: int, engine: Engine) -> Page:
 
     `image` may have any mode and size; boxes are shares of it as its EXIF orientation shows it.
     """
-    shown = upright(image)
-    text, words = lay_out(engine.read_lines(shown), shown.size)
+    picture = readable(image)
+    text, words = lay_out(engine.read_lines(picture), picture.size)
     length = sum(len(word.text) for word in words)
-    confidence = (
-        sum(word.confidence * len(word.text) for word in words) / length if length else None
-    )
-    return Page(number, text, TextSource.OCR, words, confidence)
+    sureness = sum(word.confidence * len(word.text) for word in words)
+    return Page(number, text, TextSource.OCR, words, sureness / length if length else None)

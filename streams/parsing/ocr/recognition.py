@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from streams.parsing.ocr.detection import Corners, Pixels, as_input
+from streams.parsing.ocr.cutting import HEIGHT, Corners, Pixels, as_input, cut_out
 
-_HEIGHT = 48
 _NARROWEST = 48
 _WIDEST = 3200
 _LATIN_ENDS = 0x0180
@@ -60,7 +58,7 @@ class Recogniser:
 
     def read(self, pixels: Pixels, boxes: Sequence[Corners]) -> list[BothReadings]:
         """Return the readings of the lines of `pixels` (height, width, 3; BGR) at `boxes`."""
-        crops = [_cut_out(pixels, box) for box in boxes]
+        crops = [cut_out(pixels, box, _WIDEST) for box in boxes]
         readings: list[BothReadings | None] = [None] * len(crops)
         order = sorted(range(len(crops)), key=lambda number: crops[number].shape[1])
         for batch in _batches(order, [crop.shape[1] for crop in crops], self._batch_pixels):
@@ -72,7 +70,7 @@ class Recogniser:
 
     def _read_batch(self, crops: Sequence[Pixels]) -> list[BothReadings]:
         widest = max(_NARROWEST, *(crop.shape[1] for crop in crops))
-        inputs = np.zeros((len(crops), 3, _HEIGHT, math.ceil(widest / 8) * 8), np.float32)
+        inputs = np.zeros((len(crops), 3, HEIGHT, math.ceil(widest / 8) * 8), np.float32)
         for row, crop in zip(inputs, crops, strict=True):
             row[:, :, : crop.shape[1]] = as_input(crop)
         outputs = self._session.run(None, {self._session.get_inputs()[0].name: inputs})[0]
@@ -124,25 +122,11 @@ def _tidy(signs: list[tuple[str, float, float]]) -> Reading:
     )
 
 
-def _cut_out(pixels: Pixels, box: Corners) -> Pixels:
-    width = max(1.0, float(np.linalg.norm(box[0] - box[1])))
-    height = max(1.0, float(np.linalg.norm(box[0] - box[3])))
-    long = min(_WIDEST, max(8, math.ceil(_HEIGHT * width / height)))
-    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    straighten = cv2.getPerspectiveTransform(box, target)
-    size = (math.ceil(width), math.ceil(height))
-    crop = cv2.warpPerspective(
-        pixels, straighten, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    shrunk: Pixels = cv2.resize(crop, (long, _HEIGHT))
-    return shrunk
-
-
 def _batches(order: list[int], widths: list[int], budget: int) -> list[list[int]]:
     """Cut `order` (by width) into batches whose padded pixels stay within `budget`."""
     batches: list[list[int]] = []
     for number in order:
-        padded = max(_NARROWEST, widths[number]) * _HEIGHT
+        padded = max(_NARROWEST, widths[number]) * HEIGHT
         if batches and padded * (len(batches[-1]) + 1) <= budget:
             batches[-1].append(number)
         else:

@@ -13,10 +13,8 @@ from collections.abc import Iterable
 from PIL import Image
 
 from streams.parsing.ocr.line import Line, Quad
-from streams.parsing.ocr.picture import as_rgb, bounded
+from streams.parsing.ocr.picture import LONG_SIDE, MOST_PIXELS, as_rgb, bounded
 
-_LONG_SIDE = 4000
-_MOST_PIXELS = 12_000_000
 _WORD_LEVEL = "5"
 _SMALLEST_SIDE = 4
 
@@ -48,7 +46,7 @@ class TesseractEngine:
         Raises:
             TesseractFailed: it ended with an error or ran longer than `timeout_s` seconds.
         """
-        picture = bounded(as_rgb(image), _LONG_SIDE, _MOST_PIXELS)
+        picture = bounded(as_rgb(image), LONG_SIDE, MOST_PIXELS)
         if min(picture.size) < _SMALLEST_SIDE:
             return []
         scale = (image.width / picture.width, image.height / picture.height)
