@@ -40,7 +40,11 @@ async def run(state: Path, say: Callable[[str], None]) -> None:
                 group.create_task(supervisor.failed())
                 await bring_up(supervisor, planned, say)
                 say(f"everything is up after {time.monotonic() - began:.0f} s")
-                await actionstream(supervisor, planned, "demo")
+                try:
+                    await actionstream(supervisor, planned, "demo")
+                except Obstacle as obstacle:
+                    # What went wrong with a sample is found while all is up, not after.
+                    say(f"{obstacle} Everything stays up: look with `make logs`.")
                 _explain(planned, supervisor)
 
 
@@ -50,8 +54,9 @@ async def bring_up(supervisor: Supervisor, planned: Estate, say: Callable[[str],
     Raises:
         Obstacle: one of them failed; what it said stands above on the terminal.
     """
-    await actionstream(supervisor, planned, "migrate")
-    await actionstream(supervisor, planned, "topics", "apply")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(actionstream(supervisor, planned, "migrate"))
+        group.create_task(actionstream(supervisor, planned, "topics", "apply"))
     say("tables, roles, indexes, bucket and topics are there")
     workers = (
         product.worker(number, planned.places, planned.ports, planned.variables)
