@@ -30,8 +30,8 @@ _WHOLE = re.compile(
     rf"\d{{3}})*)(?![\d]|[.,]\d| \d[A-Z]{{2}})"
     rf"|(?P<other>\d+(?:[.,' ]\d{{3}})*)\s?(?:€|EUR|CHF|USD|£)(?![A-Za-z]))"
 )
-_LOOSE = re.compile(r"(?<![\d.,])(?P<number>-?(?:\d+ ?[.,] ?|[.,])\d{2})(?![\d.,%])")
-_CENTS = 2
+_LOOSE = re.compile(r"(?<![\d.,])(?P<number>-?(?:[\dOolI]*\d ?[.,] ?|[.,])[\dOo]{2})(?![\w.,%])")
+_LETTERS = str.maketrans("OolI", "0011")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def to_number(text: str) -> Decimal | None:
     group thousands; this is the reading of all three notations in use (English, German, French).
     """
     negative = bool(re.search(r"[-\u2212]\s?\D{0,4}\d|\d-$", text))
-    digits = re.sub(r"[^\d.,]", "", text).strip(".,")
+    digits = re.sub(r"[^\d.,]", "", text).rstrip(".,")
     last = max(digits.rfind("."), digits.rfind(","))
     if last >= 0:
         whole, fraction = digits[:last], digits[last + 1 :]
@@ -110,10 +110,10 @@ def find_amounts(text: str) -> list[Amount]:
 
 
 def find_loose_amounts(text: str) -> list[Amount]:
-    """Amounts with a space beside the point (`8. 20`), which only a labelled row may hold."""
+    """Amounts in faint print (`8. 20`, `12.5O`, `.50`), which only a labelled row may hold."""
     found = []
     for match in _LOOSE.finditer(text):
-        number = to_number(match["number"].replace(" ", ""))
+        number = to_number(match["number"].replace(" ", "").translate(_LETTERS))
         if number is not None:
             found.append(Amount(match.start("number"), match.end("number"), number))
     return found

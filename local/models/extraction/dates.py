@@ -36,7 +36,7 @@ MONTH = (
 _TIME = r"\d{1,2}[:.]\d{2}"
 _YEAR = r"(?:19[5-9]\d|20\d\d)"
 _SHORT_YEAR = r"\d\d"
-_TAIL = rf"(?:(?!\d)(?![/.-]\d)|(?={_TIME}))"
+_TAIL = rf"(?:(?![\dOolI])(?![/.-]\d)|(?={_TIME}))"
 
 _NUMERIC = re.compile(
     rf"(?<!\d)(?<!\d[/.])(?P<a>\d{{1,2}})\s?(?P<s>[/.\-])\s?(?P<b>\d{{1,2}})\s?(?P<t>[/.\-])\s?"
@@ -53,7 +53,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _MONTH_FIRST = re.compile(
-    rf"(?<![a-zà-ü])(?P<m>{MONTH})\.?\s?(?P<a>\d{{1,2}})(?:st|nd|rd|th)?\s?[,.]?\s?"
+    rf"(?<![a-zà-ü])(?P<m>{MONTH})\.?[-/ ]?(?P<a>\d{{1,2}})(?:st|nd|rd|th)?\s?[-/,.]?\s?"
     rf"(?P<y>{_YEAR})(?:(?!\d)|(?={_TIME}))",
     re.IGNORECASE,
 )
@@ -61,6 +61,7 @@ _SMUDGED = re.compile(
     r"(?<![A-Za-z\d])(?P<a>[\dOolI|]{1,2})(?P<s>[/.\-])(?P<b>[\dOolI|]{1,2})(?P<t>[/.\-])(?P<y>[2Zz][\dOolI|S]{3})(?!\d)"
 )
 _COMPACT = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<b>[01]\d)(?P<a>[0-3]\d)(?!\d)")
+_COMPACT_LAST = re.compile(rf"(?<!\d)(?P<a>[0-3]\d)(?P<b>[01]\d)(?P<y>{_YEAR})(?!\d)")
 _GLUED_FRONT = re.compile(
     rf"(?P<a>[0-3]\d)(?P<s>[/\-])(?P<b>[01]\d)(?P<t>[/\-])(?P<y>{_YEAR})(?!\d)"
 )
@@ -128,8 +129,8 @@ def find_dates(text: str) -> list[DateFound]:
 
 
 def find_loose_dates(text: str) -> list[DateFound]:
-    """Notations that are dates only beside a date's label: `20260303` and `March 2026`."""
-    loose = (_COMPACT, 0.7), (_MONTH_YEAR, 0.7)
+    """Notations that are dates only beside a label: `20260303`, `03032026`, `March 2026`."""
+    loose = (_COMPACT, 0.7), (_COMPACT_LAST, 0.6), (_MONTH_YEAR, 0.7)
     return [
         DateFound(m.start(), m.end(), certainty)
         for pattern, certainty in loose

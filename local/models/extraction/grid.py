@@ -18,7 +18,7 @@ _TIMES = re.compile(
     r"(?<![\w.,])(\d{1,5}(?:[.,]\d{1,3})?)\s?(?:[A-Za-z]{1,4}\s*)?[xX*@\u00d7]\s?(?=\W{0,"
     r"2}\d|RM|\s*[$€£])"
 )
-_SHORT_DATE = re.compile(r"(?<![\d.,])\d{1,2}[./-]\d{1,2}(?:[./]|(?![\d.,]))")
+_SHORT_DATE = re.compile(r"\s*(?:[0-2]?\d|3[01])[./-](?:0?[1-9]|1[0-2])(?:[./]|(?![\d.,]))")
 _NEAR_PRODUCT = 0.011
 _OUTSIDE = 2
 """Characters from a header cell beyond which words are of another column."""
@@ -44,9 +44,8 @@ class Token:
 
 def tokens_of(text: str) -> list[Token]:
     """The amounts, percentages and plain numbers of a row, left to right, dates left out."""
-    dates = [(d.start, d.end) for d in find_dates(text)] + [
-        m.span() for m in _SHORT_DATE.finditer(text[:12])
-    ]
+    short = _SHORT_DATE.match(text)
+    dates = [(d.start, d.end) for d in find_dates(text)] + ([short.span()] if short else [])
     found = [Token(a.start, a.end, "amount") for a in find_amounts(text)]
     found += [Token(s, e, "percentage") for s, e in find_percentages(text)]
     for match in (*_TIMES.finditer(text), *_PLAIN.finditer(text)):

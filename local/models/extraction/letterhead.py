@@ -179,15 +179,15 @@ def read_block(lines: Sequence[Line]) -> tuple[str, float]:
     telephone, registration or heading, or after a post code unless the next line is a region.
     Scores: 0.85 with a post code and a street word, 0.6 with one of them, else 0.3.
     """
-    texts = [places.tidy(line) for line in lines]
+    tidied = (places.tidy(line) for line in lines)
+    texts = [places.before_stop(text) or text for text in tidied]
     start = _address_start(texts)
     if start is None:
         return "", 0.0
-    taken: list[str] = []
-    for offset, text in enumerate(texts[start : start + _ADDRESS_LINES]):
-        if offset and _ends_address(text, lines[start + offset], taken):
-            break
-        taken.append(text)
+    end = start + 1
+    while end < min(len(texts), start + _ADDRESS_LINES) and not _ends_address(texts, end, start):
+        end += 1
+    taken = texts[start:end]
     joined = " ".join(taken)
     coded = places.postcode(joined)
     street = any(
@@ -240,12 +240,16 @@ def _registers(text: str) -> bool:
     )
 
 
-def _ends_address(text: str, line: Line, taken: Sequence[str]) -> bool:
-    """Whether the address is over before this line."""
+def _ends_address(texts: Sequence[str], at: int, first: int) -> bool:
+    """Whether the address that began at `first` is over before line `at`."""
+    text, taken = texts[at], texts[first:at]
     if places.stops(text) or places.heading(text) or _registers(text):
         return True
-    if not places.postcode(" ".join(taken)):
-        wide = line.gap and len(taken) > 1
-        return wide and not (places.street_word(text) or places.postcode(text))
     open_end = taken[-1].endswith((",", "-", "&"))
-    return text.startswith("(") or not (open_end or places.street_word(text) or places.region(text))
+    goes_on = open_end or places.street_word(text)
+    if places.postcode(" ".join(taken)):
+        return text.startswith("(") or not (goes_on or places.region(text))
+    if goes_on or any(c.isdigit() or c == "," for c in text):
+        return False
+    following = texts[at + 1 : at + 3]
+    return not any(places.postcode(t) and not places.stops(t) for t in following)

@@ -66,11 +66,13 @@ _POSTCODE = re.compile(
     r"(?<![A-Z\d])[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}(?![A-Z\d])|"
     r"(?<![A-Za-z])[A-Z]{2}\.? \d{5}(?:-\d{4})?(?!\d)|(?<!\d)[1-9]\d{3} (?=[A-ZÄÖÜ][a-zäöüß]{2})"
 )
+_LOT = re.compile(r"(?:LOT|Lot|P\.?T\.?|NO|No|#)[\s.:]*$")
 _NUMBERED = re.compile(
     r"^\W*(?:N[O0Q]S?(?=[\s.:,\d])|No(?=[\s.:,\d])|L\.?[O0o]T(?=\W|\d)|L\.?[o0]t(?=[\s.:,\d])|"
     r"UNIT|Unit|"
     r"BLOCK|Block|BLK|SUITE|Suite|PT ?\d|P\.T\.|[A-Z]{0,2}-?\d+[A-Z]?(?:\s?[-&,/]\s?\w+)*\s?,|"
-    r"\d+[A-Z]?(?:[-/&]\d*[A-Z]?\d*)*[ ,.]\s?\D|[A-Z]\d?-\d|\d+(?:ST|ND|RD|TH)\b|"
+    r"\d+[A-Z]?(?:[-/&]\d*[A-Z]?\d*)*[ ,.]\s?\D|[A-Z]\d?-\d|"
+    r"[A-Z]\d?-[A-Z0-9]{1,3}-\d|\d+(?:ST|ND|RD|TH)\b|"
     r"(?:GROUND|FIRST|SECOND|THIRD|LOWER|UPPER) (?:FLOOR|FLR|GROUND)|LEVEL ?\d|G[- ]?\d)"
 )
 _ENDS_NUMBERED = re.compile(r"[A-ZÄÖÜ][^\d,:]{3,40} \d{1,4} ?[a-z]?")
@@ -140,7 +142,7 @@ def region(line: str) -> bool:
 
 def postcode(line: str) -> bool:
     """Whether a line holds a number in the form of a post code (four or five digits, UK, US)."""
-    return bool(_POSTCODE.search(line))
+    return any(not _LOT.search(line, 0, m.start()) for m in _POSTCODE.finditer(line))
 
 
 def numbered(line: str) -> bool:
@@ -158,6 +160,13 @@ def stops(line: str) -> bool:
     if _STOP.search(worded(line)) or _STOP_WORD.search(line):
         return True
     return bool(_CLOCK.search(line)) and not street_word(line)
+
+
+def before_stop(line: str) -> str:
+    """The part of a line before its telephone, if it holds a post code; else nothing."""
+    match = _STOP_WORD.search(line)
+    part = line[: match.start()].rstrip(" ,;|-(") if match else ""
+    return part if part and postcode(part) else ""
 
 
 def heading(line: str) -> bool:

@@ -34,7 +34,7 @@ NOT_MONEY = any_of(
     "no of,deposit,anzahl"
 )
 ROUNDING = any_of(
-    "rounding,roundng,round adj,round,rour,pembundaran,pelarasan,rundung,arrondi,rnd,adjustment"
+    "rounding,roundng,round adj,round!,rour!,pembundaran,pelarasan,rundung,arrondi,rnd,adjustment"
 )
 CHANGE = any_of("change,baki,balance,kembali,ruckgeld,zuruck,rendu,monnaie,chg,wechselgeld")
 TENDERED = any_of(

@@ -17,7 +17,16 @@ from local.models.extraction.grid import (
     tidy_words,
 )
 from local.models.extraction.reading import Reading
-from local.models.extraction.rows import PART, weigh_label
+from local.models.extraction.rows import (
+    CHANGE,
+    MEDIUM,
+    NOT_MONEY,
+    PART,
+    ROUNDING,
+    STRONG,
+    TAX,
+    TENDERED,
+)
 from local.models.extraction.sections import Row
 from local.models.extraction.sheet import Line
 from local.models.extraction.words import any_of
@@ -36,7 +45,6 @@ _CARRIED = any_of(
 _POSITIONED, _ORDERED, _PROVED = 0.85, 0.65, 0.1
 _WORDS, _WORDS_ABOVE = 0.05, 0.2
 _SOME_LETTERS = 2
-_MOST_WEAK = 1.5
 _ROLES = 3
 
 
@@ -135,10 +143,10 @@ class RowBuilder:
             row[self._words.name] = Reading(own, score - _WORDS, line.number)
             self._own, self._continued = own, []
             return True
-        self._own = ""
         if not self._waiting and self._continued and self.rows:
             self._waiting.append(self._continued.pop())
             self._rewrite()
+        self._own, self._continued = "", []
         if not self._waiting:
             return False
         above = self._waiting[-1]
@@ -151,8 +159,7 @@ class RowBuilder:
         before = row[self._words.name] if self._words else None
         if before is None or self._words is None:
             return
-        first = before.value if not self._own else self._own
-        lines = [first, *(tidy_words(line.words) for line in self._continued)]
+        lines = [self._own, *(tidy_words(line.words) for line in self._continued)]
         row[self._words.name] = Reading(" ".join(lines), before.score, before.line)
 
     def _multiplies(self, line: Line, tokens: Mapping[str, Token]) -> bool:
@@ -168,9 +175,14 @@ class RowBuilder:
 
 
 def _is_sum(line: Line) -> bool:
-    """Whether a line's words say that its amount is a sum, a tax, a payment or the like."""
-    weight = weigh_label(line.worded)
-    return weight < 0 or weight > _MOST_WEAK or bool(PART.search(line.worded))
+    """Whether a line's words say that its amount is a sum, a tax, a payment or the like.
+
+    Words of payments and counts count at the start only: goods are called `gift card`.
+    """
+    words = line.worded
+    if any(p.search(words) for p in (STRONG, MEDIUM, PART, ROUNDING, TAX)):
+        return True
+    return any(p.match(words) for p in (CHANGE, TENDERED, NOT_MONEY))
 
 
 def _letters(text: str) -> int:
