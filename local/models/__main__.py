@@ -25,6 +25,13 @@ QUEUE = 512
 """Calls that may wait for a slot, as many as Ollama lets wait; the next one is told 503."""
 
 
+KEEP_ALIVE_S = 120
+"""Longer than clients keep idle connections (5 s), so that none is closed under a request."""
+
+GRACE_S = 5
+"""How long answers under way may take after SIGTERM."""
+
+
 def options() -> argparse.ArgumentParser:
     """Return the command line."""
     parser = argparse.ArgumentParser(
@@ -91,7 +98,13 @@ def main() -> int:
     except weights.WrongWeights as error:
         print(f"The local models cannot start: {error}.", file=sys.stderr)
         return 1
-    uvicorn.run(create_app(service), host=chosen.host, port=chosen.port, log_level="info")
+    uvicorn.run(
+        create_app(service),
+        host=chosen.host,
+        port=chosen.port,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+    )
     return 0
 
 

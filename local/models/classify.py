@@ -5,6 +5,7 @@ Knows no type by name: all evidence comes from the descriptions and examples in 
 
 import math
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,11 +48,12 @@ class _Known:
 
 
 class Classifier:
-    """Ranks types for a document; what it worked out of the types seen before is kept."""
+    """Ranks types for a document; what it worked out of types seen before is kept. Thread-safe."""
 
     def __init__(self, embed: Embed) -> None:
         self._embed = embed
         self._known: dict[tuple[DocumentType, ...], tuple[_Known, ...]] = {}
+        self._learning = threading.Lock()
 
     def rank(self, text: str, types: Sequence[DocumentType]) -> list[tuple[str, float]]:
         """Return each type's name and probability, best first; the probabilities sum to one.
@@ -85,11 +87,12 @@ class Classifier:
 
     def _about(self, types: tuple[DocumentType, ...]) -> tuple[_Known, ...]:
         """Return what is known of each type, worked out when the list is new."""
-        if types not in self._known:
-            if len(self._known) >= MAX_KNOWN:
-                self._known.pop(next(iter(self._known)))
-            self._known[types] = self._work_out(types)
-        return self._known[types]
+        with self._learning:
+            if types not in self._known:
+                if len(self._known) >= MAX_KNOWN:
+                    self._known.pop(next(iter(self._known)))
+                self._known[types] = self._work_out(types)
+            return self._known[types]
 
     def _work_out(self, types: tuple[DocumentType, ...]) -> tuple[_Known, ...]:
         """Embed the texts of all types and weigh their words by how few of the types have them."""

@@ -28,6 +28,7 @@ _NEAR_BEST = 0.82
 _DIVERSITY = 0.35
 _WORD = re.compile(r"\w{3,}")
 _MIN_WORDS = 4
+_ENDED = re.compile(r"[.!?…][\"')»”]*$")
 _FEWEST_WHOLE = 3
 
 
@@ -53,7 +54,7 @@ def summarise(text: str, embed: Embed) -> str:
             break
         chosen.append(index)
         words += length
-    return " ".join(candidates[index] for index in sorted(chosen))
+    return _joined([candidates[index] for index in sorted(chosen)])
 
 
 def answer(question: str, texts: Sequence[str], embed: Embed) -> str:
@@ -76,14 +77,20 @@ def answer(question: str, texts: Sequence[str], embed: Embed) -> str:
     floor = max(_RELEVANT, _NEAR_BEST * best)
     ranked = _diverse(scores, vectors[1:], _ANSWER_SENTENCES)
     kept = sorted(index for index in ranked if scores[index] >= floor)
-    return " ".join(candidates[index] for index in kept)
+    return _joined([candidates[index] for index in kept])
 
 
 def _prose(items: list[str]) -> list[str]:
     """Return the items that are whole sentences; all where there are few, as in a table."""
     long = [item for item in items if len(_WORD.findall(item)) >= _MIN_WORDS]
-    whole = [item for item in long if item.rstrip("\"')»”").endswith((".", "!", "?"))]
+    whole = [item for item in long if _ENDED.search(item)]
     return whole if len(whole) >= _FEWEST_WHOLE else long or items
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Return sentences as a paragraph, and a row or heading on a line of its own."""
+    spaced = [f"{part} " if _ENDED.search(part) else f"{part}\n" for part in parts]
+    return "".join(spaced).rstrip()
 
 
 def _thinned(items: list[str]) -> list[str]:
