@@ -24,6 +24,7 @@ PRIOR_PRESENT = {
     "repeated": -0.3,
     "ocr_logit": 0.3,
     "ocr_unavailable": 0.6,
+    "ocr_length": -0.7,
     "malformed": -2.5,
     "formless": -0.3,
     "checks_passed": 1.0,
@@ -38,7 +39,16 @@ PRIOR_ABSENT = {
 }
 RISING = frozenset({"model_logit", "ocr_logit", "checks_passed"})
 FALLING = frozenset(
-    {"loose", "ungrounded", "repeated", "malformed", "checks_failed", "required", "labelled"}
+    {
+        "loose",
+        "ungrounded",
+        "repeated",
+        "ocr_length",
+        "malformed",
+        "checks_failed",
+        "required",
+        "labelled",
+    }
 )
 
 _STRENGTH = 1.0
@@ -64,13 +74,14 @@ class Seen:
         )
 
 
-def fit(seen: Sequence[Seen], prior: dict[str, float]) -> dict[str, float]:
+def fit(seen: Sequence[Seen], prior: dict[str, float], allowance: float = 0.0) -> dict[str, float]:
     """The weights with the highest posterior probability.
 
     Args:
         seen: the answers to fit on.
         prior: the mean of each weight before anything is seen; kinds that were seen often enough
             get a weight around 0. A sign in `RISING` or `FALLING` is kept.
+        allowance: the share of right answers that is taken for luck.
 
     Returns: a weight for each feature of the prior and each such kind, rounded to 3 decimals.
     """
@@ -83,7 +94,7 @@ def fit(seen: Sequence[Seen], prior: dict[str, float]) -> dict[str, float]:
     if not seen:
         return dict(prior)
     rows = np.array([[one.features.get(name, 0.0) for name in names] for one in seen])
-    right = np.array([float(one.right) for one in seen])
+    right = np.array([one.right * (1.0 - allowance) for one in seen])
     weight = np.array([one.weight for one in seen])
     mean = np.array([prior.get(name, 0.0) for name in names])
     found = _descend(rows, right, weight, mean, names)
@@ -93,11 +104,13 @@ def fit(seen: Sequence[Seen], prior: dict[str, float]) -> dict[str, float]:
 def _descend(rows: Array, right: Array, weight: Array, mean: Array, names: list[str]) -> Array:
     """Projected gradient descent; the step is the inverse of the largest curvature."""
     curvature = 0.25 * np.linalg.eigvalsh((rows * weight[:, None]).T @ rows)[-1] + _STRENGTH
-    least = np.array([0.0 if name in RISING else -np.inf for name in names])
-    most = np.array([0.0 if name in FALLING else np.inf for name in names])
-    # A prior effect may shrink to half, but not vanish because a small set had no case of it.
-    least = np.where(
-        np.isfinite(least), np.maximum(least, _KEPT_SHARE * np.maximum(mean, 0)), least
+    # A plausible effect may shrink to half, but not vanish because a small set had no case of it.
+    kept = _KEPT_SHARE * mean
+    least = np.array(
+        [one if name in RISING else -np.inf for name, one in zip(names, kept, strict=True)]
+    )
+    most = np.array(
+        [one if name in FALLING else np.inf for name, one in zip(names, kept, strict=True)]
     )
     at = mean.copy()
     for _ in range(_STEPS):

@@ -111,6 +111,10 @@ def load(sample_folder: Path | None, data: Path | None) -> list[Case]:
 
 
 def halves(cases: list[Case]) -> tuple[list[Case], list[Case]]:
-    """The half to fit on and the half to report on: every other document of each group and type."""
-    ordered = sorted(cases, key=lambda case: (case.group, case.type, case.path.name))
-    return ordered[0::2], ordered[1::2]
+    """The half to fit on and the half to report on: every other document of each group."""
+    parts: tuple[list[Case], list[Case]] = [], []
+    for group in sorted({case.group for case in cases}):
+        mine = [case for case in cases if case.group == group]
+        for number, case in enumerate(sorted(mine, key=lambda one: (one.type, one.path.name))):
+            parts[number % 2].append(case)
+    return parts

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bench import reliability
 from bench.asking import Outcome, local_models, work
-from bench.calibration import PRIOR_ABSENT, PRIOR_PRESENT, fit, measure
+from bench.calibration import PRIOR_ABSENT, PRIOR_PRESENT, Seen, fit, measure
 from bench.cases import Case, halves, load
 from bench.report import Judged, judge, print_failures, print_report, seen_absent, seen_present
 from streams.clients.ollama import connect
@@ -30,6 +30,9 @@ _PROJECT = Path(__file__).resolve().parent.parent
 _TIMEOUT_S = 600.0
 _BLIND = {"model_logit": 0.3, "model_unavailable": 0.0}
 _TYPICAL_LOGIT = 2.2
+_ALLOWANCE = 0.04
+"""The rules of the local models were written with half of the documents in view. An earlier set of
+rules, written with 100 receipts in view, was wrong 3 to 8 points more often on 200 others."""
 
 
 def _options() -> argparse.Namespace:
@@ -73,14 +76,18 @@ async def _ask(chosen: argparse.Namespace, url: str, cases: Sequence[Case]) -> l
 
 
 def _fitted(judged: Sequence[Judged], model: str) -> Parameters:
-    """The parameters with the family of `model` and the default one fitted anew."""
+    """The parameters with the family of `model`, and for the local one the default, fitted anew."""
     present, absent = seen_present(judged), seen_absent(judged)
-    own = Family(present=fit(present, PRIOR_PRESENT), absent=fit(absent, PRIOR_ABSENT))
-    families = {**parameters().families, family_of(model): own}
-    if family_of(model) == "local":
+    family = family_of(model)
+    allowance = _ALLOWANCE if family == "local" else 0.0
+    own = Family(
+        present=fit(present, PRIOR_PRESENT, allowance), absent=fit(absent, PRIOR_ABSENT, allowance)
+    )
+    families = {**parameters().families, family: own}
+    if family == "local":
         families[DEFAULT_FAMILY] = Family(
-            present=_blind(fit([one.blind() for one in present], {**PRIOR_PRESENT, **_BLIND})),
-            absent=_blind(fit([one.blind() for one in absent], {**PRIOR_ABSENT, **_BLIND})),
+            present=_blind([one.blind() for one in present], PRIOR_PRESENT),
+            absent=_blind([one.blind() for one in absent], PRIOR_ABSENT),
         )
     fitted: dict[str, str | int] = {
         "command": "python -m bench.extraction --fit",
@@ -93,8 +100,9 @@ def _fitted(judged: Sequence[Judged], model: str) -> Parameters:
     return Parameters(version=1, fitted=fitted, families=dict(sorted(families.items())))
 
 
-def _blind(weights: dict[str, float]) -> dict[str, float]:
+def _blind(seen: Sequence[Seen], prior: dict[str, float]) -> dict[str, float]:
     """Weights for models that were never measured: their score counts little, around 0.9."""
+    weights = fit(seen, {**prior, **_BLIND}, _ALLOWANCE)
     weights["bias"] = round(weights["bias"] - _BLIND["model_logit"] * _TYPICAL_LOGIT, 3)
     weights["model_unavailable"] = round(_BLIND["model_logit"] * _TYPICAL_LOGIT, 3)
     return weights

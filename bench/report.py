@@ -53,7 +53,7 @@ def _features(one: Judged, match: Match) -> dict[str, float]:
     if match.answer is None:
         return {}
     if match.given:
-        return present_features(match.kind, match.answer.evidence)
+        return present_features(match.kind, match.answer.value or "", match.answer.evidence)
     return absent_features(
         match.answer.evidence.model_score,
         required=1 if one.required(match) else 0,

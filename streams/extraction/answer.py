@@ -143,7 +143,7 @@ class _Work:
         if value.text is None:
             sure = self.absence(path, value.score, family)
         else:
-            sure = confidence.present(kind, evidence, family)
+            sure = confidence.present(kind, value.text, evidence, family)
         return FieldAnswer(
             value=value.text,
             normalised=normal,

@@ -12,6 +12,7 @@ Features of a value that was given:
     repeated             log2 of its occurrences, at most 4, as a share of 4
     ocr_logit            as model_logit, of the OCR confidence
     ocr_unavailable      1 where it was not read by OCR (or not found)
+    ocr_length           its characters, at most 64, as a share of 64; 0 where not read by OCR
     malformed            1 where it is not well-formed for its kind
     formless             1 where its kind has no form to violate
     checks_passed        checks with other fields that hold, at most 2
@@ -39,6 +40,7 @@ DEFAULT_FAMILY = "default"
 
 _LEAST, _MOST = 0.02, 0.98
 _MOST_CHECKS = 2
+_LONG = 64
 _MOST_DOUBLINGS = 4
 
 Weights = Mapping[str, float]
@@ -81,9 +83,9 @@ def parameters() -> Parameters:
     return Parameters.model_validate(json.loads(text))
 
 
-def present(kind: str, evidence: Evidence, family: Family) -> float:
+def present(kind: str, value: str, evidence: Evidence, family: Family) -> float:
     """The probability, 0..1, that a value is right."""
-    return weigh(present_features(kind, evidence), family.present)
+    return weigh(present_features(kind, value, evidence), family.present)
 
 
 def absent(
@@ -97,9 +99,10 @@ def absent(
     return weigh(absent_features(score, required, labelled), family.absent)
 
 
-def present_features(kind: str, evidence: Evidence) -> Features:
+def present_features(kind: str, value: str, evidence: Evidence) -> Features:
     """The features of a value that was given; see the module."""
     doublings = math.log2(max(1, evidence.occurrences))
+    unread = evidence.ocr_confidence == "unavailable"
     return {
         "bias": 1.0,
         "model_logit": _logit(evidence.model_score),
@@ -108,7 +111,8 @@ def present_features(kind: str, evidence: Evidence) -> Features:
         "ungrounded": float(evidence.grounding == "absent"),
         "repeated": min(doublings, _MOST_DOUBLINGS) / _MOST_DOUBLINGS,
         "ocr_logit": _logit(evidence.ocr_confidence),
-        "ocr_unavailable": float(evidence.ocr_confidence == "unavailable"),
+        "ocr_unavailable": float(unread),
+        "ocr_length": 0.0 if unread else min(len(value), _LONG) / _LONG,
         "malformed": float(evidence.format_valid is False),
         "formless": float(evidence.format_valid == "unavailable"),
         "checks_passed": float(min(evidence.checks_passed, _MOST_CHECKS)),

@@ -34,23 +34,32 @@ def _but(**changes: object) -> Evidence:
 def test_worse_evidence_lowers_every_family(family: str, worse: dict[str, object]) -> None:
     """Whatever was fitted, a value that is not in the text or does not add up is less sure."""
     weights = parameters().families[family]
-    assert present("amount", _but(**worse), weights) < present("amount", _GOOD, weights)
+    assert present("amount", "12.50", _but(**worse), weights) < present(
+        "amount", "12.50", _GOOD, weights
+    )
 
 
 def test_unavailable_evidence_is_not_a_zero() -> None:
     """A missing score differs from a score of nothing."""
     missing, nothing = _but(model_score="unavailable"), _but(model_score=0.0)
-    assert present_features("date", missing)["model_unavailable"] == 1
-    assert present_features("date", missing)["model_logit"] == 0
-    assert present_features("date", nothing)["model_logit"] < -3
+    assert present_features("date", "1 May", missing)["model_unavailable"] == 1
+    assert present_features("date", "1 May", missing)["model_logit"] == 0
+    assert present_features("date", "1 May", nothing)["model_logit"] < -3
 
 
 def test_probabilities_stay_between_0_and_1() -> None:
     """Weights of any size give a probability."""
     for bias in (-1e9, 0.0, 1e9):
         family = Family(present={"bias": bias}, absent={"bias": bias})
-        assert 0.0 <= present("text", _GOOD, family) <= 1.0
+        assert 0.0 <= present("text", "word", _GOOD, family) <= 1.0
         assert 0.0 <= absent("unavailable", family, required=1, labelled=0) <= 1.0
+
+
+def test_a_long_text_read_by_ocr_is_less_sure() -> None:
+    """Every character that was read may be misread; a text layer has no such risk."""
+    family, scanned = parameters().families["local"], _but(ocr_confidence=0.9)
+    assert present("text", "x" * 60, scanned, family) < present("text", "x", scanned, family)
+    assert present("text", "x" * 60, _GOOD, family) == present("text", "x", _GOOD, family)
 
 
 def test_a_required_value_is_seldom_truly_absent() -> None:
