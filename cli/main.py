@@ -3,12 +3,12 @@
 Nothing heavy is imported here, so that `--help` answers at once.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import demo, documents, roles, search, topics
+from cli.commands import about, demo, documents, roles, search, topics
 from cli.errors import sentences
 
 
@@ -30,22 +30,8 @@ app = typer.Typer(
 )
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 - as the framework calls it
-    if value:
-        from importlib.metadata import version
-
-        print(version("actionstream"))
-        raise typer.Exit
-
-
 @app.callback()
-def main(
-    *,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
+def main() -> None:
     """Documents in, answers out: an event-driven backend on Kafka."""
 
 
@@ -56,3 +42,6 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")
 app.command()(search.search)
 app.command()(demo.demo)
+app.add_typer(about.app, name="config")
+app.command()(about.version)
+app.command(hidden=True)(about.docs)

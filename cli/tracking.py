@@ -59,6 +59,8 @@ class Tracked:
         """Take over what the gateway said of the document."""
         self.detail = detail
         self.document_id = detail["document_id"]
+        if self.path is None and detail.get("filename"):
+            self.name = detail["filename"]
         self.status = detail["status"]
         problem = detail.get("problem")
         self.problem = f"{problem['detail']} ({problem['code']})" if problem else None

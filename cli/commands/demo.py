@@ -9,7 +9,9 @@ from cli.settings import gateway_settings
 
 def demo(
     *,
-    clear: Annotated[bool, typer.Option(help="Delete the samples instead of adding them.")] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Delete the samples instead of adding them.")
+    ] = False,
     limit_s: Annotated[
         float, typer.Option("--timeout", min=0, help="Seconds to follow the samples.")
     ] = 900,
