@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+import uvloop
 
 from schemas.ids import Ids
 from streams import consumer, logs
@@ -188,4 +189,4 @@ async def _wait_for(opened: Clients, stop: asyncio.Event) -> None:
 def run(settings: Settings, name: str) -> None:
     """Configure logging and work until told to stop."""
     logs.configure(settings)
-    asyncio.run(work(settings, name))
+    uvloop.run(work(settings, name))

@@ -1,6 +1,7 @@
 """A document's whole life over HTTP: in, read, found, changed, run again, gone."""
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,9 @@ INVOICE = "invoice-harbour-foods.pdf"
 @pytest.fixture(scope="module")
 def invoice(upload: Upload) -> dict[str, Any]:
     """A sample invoice that has been through the pipeline."""
-    return upload(INVOICE, (SAMPLES / INVOICE).read_bytes(), title="An order of bowls")
+    content = (SAMPLES / INVOICE).read_bytes()
+    metadata = json.dumps({"suite": uuid.uuid4().hex})
+    return upload(INVOICE, content, title="An order of bowls", metadata=metadata)
 
 
 def test_a_document_is_read(invoice: dict[str, Any]) -> None:
@@ -42,7 +45,9 @@ def test_the_timeline_tells_each_step(invoice: dict[str, Any]) -> None:
 @pytest.mark.parametrize("mode", ["hybrid", "keyword", "semantic"])
 def test_completed_means_found(api: httpx2.Client, invoice: dict[str, Any], mode: str) -> None:
     """As soon as a document is completed, every mode of search finds it."""
-    found = api.get("/v1/search", params={"q": "stainless mixing bowl", "mode": mode}).json()
+    where = {"metadata.suite": invoice["metadata"]["suite"]}
+    query = {"q": "stainless mixing bowl", "mode": mode, "where": where}
+    found = api.post("/v1/search", json=query).json()
 
     assert invoice["document_id"] in {item["document_id"] for item in found["items"]}
     assert found["notices"] == []
@@ -50,7 +55,9 @@ def test_completed_means_found(api: httpx2.Client, invoice: dict[str, Any], mode
 
 def test_search_filters_by_extracted_fields(api: httpx2.Client, invoice: dict[str, Any]) -> None:
     """One query language reaches fields, types and metadata."""
-    where = {"type": "invoice", "fields.total": {"gte": 810, "lt": 811}}
+    suite = invoice["metadata"]["suite"]
+    where: dict[str, Any] = {"type": "invoice", "metadata.suite": suite}
+    where["fields.total"] = {"gte": 810, "lt": 811}
     inside = api.post("/v1/search", json={"q": "bowl", "where": where}).json()
     where["fields.total"] = {"gt": 811}
     outside = api.post("/v1/search", json={"q": "bowl", "where": where}).json()
