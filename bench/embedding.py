@@ -1,6 +1,6 @@
 """Measure the embedder: seconds to load, memory, and texts a second on one core.
 
-    python bench/embedding.py [--threads 1] [--cache DIR]
+    python -m bench embedding [--threads 1] [--cache DIR]
 
 Reads the weights and the graph in the cache folder; prints one line a figure. `short` are lines of
 about eight tokens, `chunk` is what the index stage makes, about 200 tokens.

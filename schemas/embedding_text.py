@@ -41,6 +41,9 @@ _FOLDED = str.maketrans(
         "、": ",",
     }
 )
+_LONGEST_WORD = 100
+"""Characters; the reference tokeniser reads a longer word as one unknown token."""
+
 _IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2FA1F))
 
 
@@ -70,12 +73,13 @@ def prepare(text: str) -> str:
 
     Accents are stripped (NFD without its marks), letters lowered, typographic quotes, dashes and
     bullets folded to ASCII, symbols and ideographs set apart by spaces, other punctuation and
-    control characters dropped, and runs of white space made one space.
+    control characters dropped, endless words cut, and runs of white space made one space.
     """
     folded = text.translate(_FOLDED)
     decomposed = unicodedata.normalize("NFD", folded).lower()
     # Lowering can bring marks of its own (the dotted capital I), so marks are dropped after it.
-    return " ".join("".join(map(_written, unicodedata.normalize("NFD", decomposed))).split())
+    written = "".join(map(_written, unicodedata.normalize("NFD", decomposed)))
+    return " ".join(part for word in written.split() for part in _parts(word))
 
 
 def parse_reference(text: str) -> list[list[float]]:
@@ -117,6 +121,12 @@ def _written(character: str) -> str:
     if any(low <= point <= high for low, high in _IDEOGRAPHS):
         return f" {character} "
     return character
+
+
+def _parts(word: str) -> list[str]:
+    """Return a word in parts short enough that no tokeniser gives it up as unknown."""
+    starts = range(0, len(word), _LONGEST_WORD)
+    return [word[start : start + _LONGEST_WORD] for start in starts]
 
 
 def _distance(left: Sequence[float], right: Sequence[float]) -> float:

@@ -30,6 +30,7 @@ REFERENCE = parse_reference(embedding_text.REFERENCE_PATH.read_text(encoding="ut
         ("東京tower", "東 京 tower"),
         ("a\x00b\u200bc\ufeff\td", "abc d"),
         ("12 €\u00a0netto", "12 € netto"),
+        ("x" * 201, f"{'x' * 100} {'x' * 100} x"),
         ("", ""),
         (" \n\t ", ""),
     ],
