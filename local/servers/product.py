@@ -9,10 +9,13 @@ from local.environment import inherited
 from local.places import Places
 from local.ports import HOST, Ports
 from local.program import Program
+from local.servers import kafka, models, opensearch, postgres, s3
 
 #: The command beside the Python that runs this, so that no other installation is picked up.
 COMMAND = str(Path(sys.executable).with_name("actionstream"))
 GATEWAY = "gateway"
+#: What must be there before they start, and until they have ended.
+_SERVERS = (kafka.NAME, postgres.NAME, opensearch.NAME, s3.NAME, models.NAME)
 
 
 def gateway(ports: Ports, variables: Mapping[str, str]) -> Program:
@@ -25,6 +28,7 @@ def gateway(ports: Ports, variables: Mapping[str, str]) -> Program:
         | {"ACTIONSTREAM_HOST": HOST, "ACTIONSTREAM_PORT": str(ports.gateway)},
         port=ports.gateway,
         ready=lambda: readiness.http_ok(f"http://{HOST}:{ports.gateway}/ready"),
+        after=_SERVERS,
         restarts=True,
     )
 
@@ -39,6 +43,8 @@ def worker(number: int, places: Places, ports: Ports, variables: Mapping[str, st
         env=inherited() | dict(variables) | {"ACTIONSTREAM_METRICS_PORT": str(port)},
         port=port,
         ready=lambda: readiness.worker_works(places.log(name)),
+        after=_SERVERS,
         restarts=True,
-        grace_s=20,
+        # Work in flight may go on for its own grace of 10 s, and leaving the group takes a moment.
+        grace_s=30,
     )
