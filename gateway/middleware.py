@@ -64,6 +64,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # Handlers leave their ids here; routers hand copies of the scope on, but this dict is one.
+        scope["state"] = dict(scope.get("state", {}))
         exchange = _Exchange(scope, uuid7().hex)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(http_id=exchange.http_id)
@@ -118,7 +120,7 @@ class Edge:
             status=status,
             duration_ms=round(took * 1000, 1),
             response_bytes=exchange.sent_bytes,
-            **exchange.scope.get("state", {}).get("log", {}),
+            **exchange.scope["state"].get("log", {}),
         )
 
 
@@ -130,7 +132,7 @@ def _add_headers(message: Message, exchange: _Exchange) -> None:
     headers = MutableHeaders(scope=message)
     for name, value in _SECURITY.items():
         headers.setdefault(name, value)
-    state: dict[str, Any] = exchange.scope.get("state", {})
+    state: dict[str, Any] = exchange.scope["state"]
     headers.setdefault("x-correlation-id", state.get("correlation_id", exchange.http_id))
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, cast, func, not_, or_
+from sqlalchemy import Boolean, ColumnElement, cast, false, func, not_, or_
 from sqlalchemy.dialects.postgresql import JSONPATH
 
 from schemas.tables import DOCUMENTS
@@ -89,4 +89,6 @@ def _found(condition: Condition, predicate: str) -> ColumnElement[bool]:
     steps = "".join(f".{json.dumps(part)}" for part in condition.path)
     path = f"lax ${steps} ? ({predicate})"
     column = DOCUMENTS.c[condition.name]
-    return func.coalesce(column.op("@?")(cast(bindparam(None, path), JSONPATH)), False)
+    exists = column.op("@?", is_comparison=True, return_type=Boolean())
+    found: ColumnElement[bool] = func.coalesce(exists(cast(path, JSONPATH)), false())
+    return found

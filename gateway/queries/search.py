@@ -20,7 +20,10 @@ from schemas.tables import DOCUMENTS
 
 Json = dict[str, Any]
 
+_AWAY: Final = "search cannot be reached; try again"
 _BAD_REQUEST: Final = 400
+_SERVER_ERROR: Final = 500
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +105,28 @@ class _Asking:
         return _Ranked(hits, found.get("aggregations", {}), took_ms)
 
     async def _ask(self, body: Json) -> Json:
+        for _ in range(_TRIES):
+            try:
+                return await self._ask_once(body)
+            except TransportError as error:
+                # OpenSearch refuses a page behind the last candidate, instead of answering none.
+                if error.status_code == _BAD_REQUEST and "pagination_depth" in str(error.info):
+                    return {"hits": {"hits": []}, "took": 0}
+                # Its pipeline now and then meets results that another thread has merged already
+                # ("topDocs already consumed"); the same query then works.
+                if error.status_code != _SERVER_ERROR:
+                    raise Unavailable(_AWAY) from error
+            except OpenSearchException as error:
+                raise Unavailable(_AWAY) from error
+        raise Unavailable(_AWAY)
+
+    async def _ask_once(self, body: Json) -> Json:
         # Without the pipeline a hybrid query answers raw rows with nonsense scores, not an error.
-        parameters = {"search_pipeline": self.prefix + PIPELINE}
-        index = self.prefix + ALIAS
-        try:
-            answer: Json = await self.client.search(index=index, body=body, params=parameters)
-        except TransportError as error:
-            # OpenSearch refuses a page behind the last candidate, instead of answering none.
-            if error.status_code == _BAD_REQUEST and "pagination_depth" in str(error.info):
-                return {"hits": {"hits": []}, "took": 0}
-            raise Unavailable("search cannot be reached; try again") from error
-        except OpenSearchException as error:
-            raise Unavailable("search cannot be reached; try again") from error
+        hybrid = "hybrid" in body["query"]
+        parameters = {"search_pipeline": self.prefix + PIPELINE} if hybrid else {}
+        answer: Json = await self.client.search(
+            index=self.prefix + ALIAS, body=body, params=parameters
+        )
         return answer
 
 

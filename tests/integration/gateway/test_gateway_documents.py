@@ -1,0 +1,432 @@
+"""Reads of documents: lists with conditions and cursors, one document, its contents."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+
+from gateway.settings import GatewaySettings
+from schemas.tables import CHUNKS, CORRECTIONS, DOCUMENT_TYPES, PAGES, RUNS, STEPS
+from tests.integration.gateway.conftest import Records, Rows, Serve
+from tests.integration.gateway.test_gateway_uploads import s3
+
+__all__ = ["s3"]
+
+TOTAL = {"amount": "120.50", "currency": "EUR"}
+
+
+async def listed(api: httpx2.AsyncClient, where: dict[str, Any]) -> set[str]:
+    """Returns: the ids that a condition lists."""
+    parameters = {"where": json.dumps(where), "limit": "100"}
+    response = await api.get("/v1/documents", params=parameters)
+    assert response.status_code == 200, response.text
+    return {item["document_id"] for item in response.json()["items"]}
+
+
+@pytest.fixture(scope="module")
+def samples(rows: Rows) -> dict[str, str]:
+    """Three documents that differ in everything that can be asked for."""
+    return {
+        "invoice": rows.document(
+            type="invoice",
+            filename="in_voice-1.pdf",
+            content_type="application/pdf",
+            confidence=0.9,
+            needs_review=False,
+            metadata={
+                "set": "where",
+                "customer": {"name": "ACME GmbH"},
+                "tags": ["a", "b"],
+                "n": 7,
+            },
+            fields={
+                "total": TOTAL,
+                "date": "2026-11-03",
+                "lines": [
+                    {"amount": {"amount": "20.00", "currency": "EUR"}},
+                    {"amount": {"amount": "100.50", "currency": "EUR"}},
+                ],
+            },
+        ),
+        "receipt": rows.document(
+            type="receipt",
+            filename="receipt.png",
+            content_type="image/png",
+            confidence=0.4,
+            needs_review=True,
+            metadata={"set": "where", "paid": True, "n": 12.5, "gone": None, 'odd"key': "x"},
+            fields={"total": {"amount": "9.99", "currency": "USD"}, "date": "no date"},
+        ),
+        "failed": rows.document(status="failed", metadata={"set": "where"}),
+    }
+
+
+CASES: list[tuple[dict[str, Any], set[str]]] = [
+    ({"type": "invoice"}, {"invoice"}),
+    ({"type": {"ne": "invoice"}}, {"receipt", "failed"}),
+    ({"type": {"in": ["invoice", "receipt"]}}, {"invoice", "receipt"}),
+    ({"type": None}, {"failed"}),
+    ({"type": {"exists": True}}, {"invoice", "receipt"}),
+    ({"status": "failed"}, {"failed"}),
+    ({"needs_review": True}, {"receipt"}),
+    ({"confidence": {"gte": 0.4, "lt": 0.9}}, {"receipt"}),
+    ({"filename": {"prefix": "in_"}}, {"invoice"}),
+    ({"filename": {"contains": "VOICE-1"}}, {"invoice"}),
+    ({"filename": {"contains": "%"}}, set()),
+    ({"content_type": "image/png"}, {"receipt"}),
+    ({"created_at": {"gte": "2020-01-01"}}, {"invoice", "receipt", "failed"}),
+    ({"created_at": {"lt": "2020-01-01T00:00:00Z"}}, set()),
+    ({"metadata.customer.name": "ACME GmbH"}, {"invoice"}),
+    ({"metadata.customer.name": {"contains": "acme g"}}, {"invoice"}),
+    ({"metadata.customer.name": {"contains": ".*"}}, set()),
+    ({"metadata.customer": {"exists": True}}, {"invoice"}),
+    ({"metadata.tags": "b"}, {"invoice"}),
+    ({"metadata.tags": {"ne": "b"}}, {"receipt", "failed"}),
+    ({"metadata.n": 7}, {"invoice"}),
+    ({"metadata.n": {"gt": 7}}, {"receipt"}),
+    ({"metadata.n": "7"}, set()),
+    ({"metadata.paid": True}, {"receipt"}),
+    ({"metadata.gone": {"exists": False}}, {"invoice", "receipt", "failed"}),
+    ({"metadata.n": {"in": [7, 12.5]}}, {"invoice", "receipt"}),
+    ({'metadata.odd"key': "x"}, {"receipt"}),
+    ({"fields.total": {"gte": 100}}, {"invoice"}),
+    ({"fields.total": 9.99}, {"receipt"}),
+    ({"fields.total.currency": "EUR"}, {"invoice"}),
+    ({"fields.lines.amount": 20}, {"invoice"}),
+    ({"fields.lines.amount": {"gt": 100, "lte": 100.5}}, {"invoice"}),
+    ({"fields.date": {"gte": "2026-11-01"}}, {"invoice"}),
+    ({"fields.date": {"lte": "2026-11-03"}}, {"invoice"}),
+    ({"fields.date": {"gt": "2026-11-03"}}, set()),
+    ({"fields.date": {"prefix": "no"}}, {"receipt"}),
+    ({"type": "invoice", "fields.total": {"lt": 100}}, set()),
+    ({"metadata.x') OR true --": "x"}, set()),
+]
+
+
+@pytest.mark.parametrize(("where", "expected"), CASES, ids=[json.dumps(case[0]) for case in CASES])
+async def test_conditions_list_what_they_say(
+    api: httpx2.AsyncClient, samples: dict[str, str], where: dict[str, Any], expected: set[str]
+) -> None:
+    """Each condition of the query language lists the documents that it holds for."""
+    found = await listed(api, {"metadata.set": "where", **where})
+    names = {document_id: name for name, document_id in samples.items()}
+    assert {names[document_id] for document_id in found} == expected
+
+
+async def test_pages_go_through_all_once_newest_first(api: httpx2.AsyncClient, rows: Rows) -> None:
+    """Cursors lead through a list without gaps or repeats, even where times are equal."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    made = [
+        rows.document(metadata={"set": "pages"}, created_at=moment + timedelta(seconds=n // 3))
+        for n in range(8)
+    ]
+    where = json.dumps({"metadata.set": "pages"})
+    seen, pages, cursor = [], 0, None
+    while cursor is not None or not pages:
+        parameters = {"where": where, "limit": "3", **({"cursor": cursor} if cursor else {})}
+        response = await api.get("/v1/documents", params=parameters)
+        body = response.json()
+        seen += [item["document_id"] for item in body["items"]]
+        assert ("Link" in response.headers) == body["has_more"]
+        cursor = body["next_cursor"]
+        pages += 1
+    assert pages == 3
+    assert sorted(seen) == sorted(made)
+    assert seen[-3:] == sorted(made[:3], reverse=True)
+    first = await api.get("/v1/documents", params={"where": where, "limit": "3"})
+    followed = await api.get(first.headers["Link"].split(">")[0].removeprefix("<"))
+    assert [item["document_id"] for item in followed.json()["items"]] == seen[3:6]
+
+
+async def test_a_cursor_belongs_to_its_list(api: httpx2.AsyncClient, rows: Rows) -> None:
+    """A cursor under other conditions, or a changed one, is refused."""
+    for _ in range(2):
+        rows.document(metadata={"set": "cursor"})
+    where = json.dumps({"metadata.set": "cursor"})
+    body = (await api.get("/v1/documents", params={"where": where, "limit": "1"})).json()
+    cursor = body["next_cursor"]
+    for parameters in ({"cursor": cursor}, {"where": where, "cursor": cursor[:-2] + "AA"}):
+        response = await api.get("/v1/documents", params=parameters)
+        assert (response.status_code, response.json()["code"]) == (400, "malformed")
+
+
+@pytest.fixture(scope="module")
+def whole(rows: Rows) -> dict[str, str]:
+    """A document with two runs, pages, chunks, steps, a correction and an attachment."""
+    document_id, run_id = rows.document(), rows.run_id()
+    evidence = {
+        "model_score": 0.5,
+        "grounding": "exact",
+        "occurrences": 1,
+        "ocr_confidence": "unavailable",
+        "format_valid": True,
+        "checks_passed": 0,
+        "checks_failed": 0,
+    }
+    answer = {"value": "EUR 120.50", "normalised": TOTAL, "confidence": 0.9, "evidence": evidence}
+    rows.change(document_id, run_id=run_id, page_count=3, version=4, fields={"total": TOTAL})
+    rows.document(parent_id=document_id, filename="child.txt")
+    for number, name in ((1, rows.run_id()), (2, run_id)):
+        rows.add(
+            RUNS,
+            run_id=name,
+            document_id=document_id,
+            request_id="r",
+            number=number,
+            status="completed",
+            candidates=[{"type": "invoice", "confidence": 1.0}],
+            fields={"total": answer, "lines": [{"amount": answer}]},
+        )
+    for number, text in enumerate(("first é", "second", "third"), start=1):
+        rows.add(
+            PAGES, run_id=run_id, number=number, document_id=document_id, text=text, source="text"
+        )
+    for ordinal in range(30):
+        rows.add(
+            CHUNKS,
+            run_id=run_id,
+            ordinal=ordinal,
+            document_id=document_id,
+            page=1,
+            start_offset=ordinal,
+            end_offset=ordinal + 1,
+            text="x",
+        )
+    rows.add(
+        CORRECTIONS,
+        request_id="r2",
+        name="total",
+        document_id=document_id,
+        value=TOTAL,
+        machine_value=None,
+        corrected_by="key:demo",
+    )
+    rows.add(
+        STEPS,
+        run_id=run_id,
+        stage="parse",
+        part=0,
+        document_id=document_id,
+        state="done",
+        fence=2,
+        failures=1,
+        finished_at=datetime.now(UTC) + timedelta(seconds=5),
+    )
+    return {"document_id": document_id, "run_id": run_id}
+
+
+async def test_a_document_shows_its_timeline(
+    api: httpx2.AsyncClient, whole: dict[str, str]
+) -> None:
+    """Steps come with times, attempts and waits; attachments and links with them."""
+    response = await api.get(f"/v1/documents/{whole['document_id']}")
+    body = response.json()
+    [step] = body["timeline"]
+    assert (step["stage"], step["state"], step["attempts"], step["failures"]) == (
+        "parse",
+        "done",
+        2,
+        1,
+    )
+    assert step["duration_ms"] > 1000
+    assert [child["filename"] for child in body["attachments"]] == ["child.txt"]
+    assert response.headers["ETag"] == '"4"'
+    assert body["links"]["text"] == f"/v1/documents/{whole['document_id']}/text"
+
+
+async def test_text_comes_in_pages_with_offsets_into_the_whole(
+    api: httpx2.AsyncClient, whole: dict[str, str]
+) -> None:
+    """Offsets count characters of all pages joined by a form feed, also behind a cursor."""
+    path = f"/v1/documents/{whole['document_id']}/text"
+    first = (await api.get(path, params={"limit": "2"})).json()
+    rest = (await api.get(path, params={"limit": "2", "cursor": first["next_cursor"]})).json()
+    pages = [*first["pages"], *rest["pages"]]
+    joined = "first é\fsecond\fthird"
+    assert [page["page"] for page in pages] == [1, 2, 3]
+    assert [joined[page["start"] : page["end"]] for page in pages] == [
+        page["text"] for page in pages
+    ]
+    assert (first["has_more"], rest["has_more"]) == (True, False)
+
+
+async def test_fields_come_with_evidence_and_corrections(
+    api: httpx2.AsyncClient, whole: dict[str, str]
+) -> None:
+    """The machine's answer stays beside what a person put in its place."""
+    body = (await api.get(f"/v1/documents/{whole['document_id']}/fields")).json()
+    assert body["values"] == {"total": TOTAL}
+    assert body["answers"]["total"]["evidence"]["ocr_confidence"] == "unavailable"
+    assert body["answers"]["lines"][0]["amount"]["value"] == "EUR 120.50"
+    [correction] = body["corrections"]
+    assert (correction["name"], correction["corrected_by"]) == ("total", "key:demo")
+
+
+async def test_chunks_and_runs_are_listed(api: httpx2.AsyncClient, whole: dict[str, str]) -> None:
+    """Chunks come in order by pages, runs newest first with the current one marked."""
+    path = f"/v1/documents/{whole['document_id']}"
+    first = (await api.get(f"{path}/chunks")).json()
+    second = (await api.get(f"{path}/chunks", params={"cursor": first["next_cursor"]})).json()
+    ordinals = [chunk["ordinal"] for chunk in (*first["items"], *second["items"])]
+    runs = (await api.get(f"{path}/runs")).json()["items"]
+    assert ordinals == list(range(30))
+    assert [(run["number"], run["current"]) for run in runs] == [(2, True), (1, False)]
+
+
+async def test_the_original_comes_back_whole_and_in_part(
+    api: httpx2.AsyncClient, rows: Rows, s3: Any, gateway_settings: GatewaySettings
+) -> None:
+    """Ranges, If-Range and headers that let no browser run it."""
+    content = bytes(range(256)) * 100
+    key = "demo/documents/x/original"
+    await s3.put_object(Bucket=gateway_settings.s3_bucket, Key=key, Body=content)
+    document_id = rows.document(
+        s3_key=key, sha256="ab", filename='Bü"ro\r\n.html', content_type="text/html"
+    )
+    path = f"/v1/documents/{document_id}/content"
+    full = await api.get(path)
+    part = await api.get(path, headers={"Range": "bytes=10-19", "If-Range": '"ab"'})
+    tail = await api.get(path, headers={"Range": "bytes=-6"})
+    stale = await api.get(path, headers={"Range": "bytes=0-1", "If-Range": '"other"'})
+    many = await api.get(path, headers={"Range": "bytes=0-1,4-5"})
+    behind = await api.get(path, headers={"Range": "bytes=99999-"})
+    assert full.content == content
+    assert full.headers["Content-Disposition"].startswith("attachment; filename=")
+    assert full.headers["X-Content-Type-Options"] == "nosniff"
+    assert (part.status_code, part.content) == (206, content[10:20])
+    assert part.headers["Content-Range"] == f"bytes 10-19/{len(content)}"
+    assert tail.content == content[-6:]
+    assert [answer.status_code for answer in (stale, many, behind)] == [200, 200, 416]
+
+
+async def test_a_deleted_document_is_gone_for_every_call(
+    api: httpx2.AsyncClient, rows: Rows
+) -> None:
+    """Behind its tombstone a document is 404 with the code deleted, and in no list."""
+    document_id = rows.document(metadata={"set": "gone"}, deleted_at=datetime.now(UTC))
+    path = f"/v1/documents/{document_id}"
+    for part in ("", "/text", "/fields", "/chunks", "/runs", "/content"):
+        response = await api.get(path + part)
+        assert (response.status_code, response.json()["code"]) == (404, "deleted")
+    assert (await api.delete(path)).status_code == 404
+    assert (await api.post(f"{path}/reprocess")).status_code == 404
+    assert await listed(api, {"metadata.set": "gone"}) == set()
+
+
+async def test_another_tenants_document_is_unknown(
+    serve: Serve, gateway_settings: GatewaySettings, headers: dict[str, str], rows: Rows
+) -> None:
+    """With another tenant's key nothing of this one's is found, listed, or changed."""
+    document_id = rows.document(metadata={"set": "tenant"})
+    other = gateway_settings.model_copy(update={"gpt_id": "other"})
+    async with serve(other) as url, httpx2.AsyncClient(base_url=url, headers=headers) as client:
+        path = f"/v1/documents/{document_id}"
+        answers = [await client.get(path + part) for part in ("", "/text", "/content", "/fields")]
+        answers += [await client.delete(path), await client.patch(path, json={"title": "x"})]
+        everything = (await client.get("/v1/documents")).json()["items"]
+    assert {answer.status_code for answer in answers} == {404}
+    assert everything == []
+
+
+async def test_changes_publish_one_record_each(
+    api: httpx2.AsyncClient, rows: Rows, records: Records
+) -> None:
+    """Corrections, deletion and reprocessing are records keyed by the document."""
+    document_id = rows.document()
+    path = f"/v1/documents/{document_id}"
+    await api.patch(f"{path}?wait_s=0", json={"fields": {"total": None}, "if_version": 3})
+    await api.delete(f"{path}?wait_s=0")
+    await api.post(f"{path}/reprocess", json={"type": "letter"})
+    [update] = records.of("update-document", document_id)
+    [deletion] = records.of("delete-document", document_id)
+    [again] = records.of("reprocess-document", document_id)
+    changed = json.loads(update.value())
+    assert (changed["fields"], changed["if_version"], changed["by"]) == (
+        {"total": None},
+        3,
+        "key:demo",
+    )
+    assert json.loads(deletion.value()) == {"document_id": document_id}
+    assert json.loads(again.value())["type"] == "letter"
+
+
+@pytest.mark.parametrize(
+    ("body", "sent", "pointer"),
+    [
+        ({}, {}, ""),
+        ({"title": None}, {}, ""),
+        ({"title": "x", "nope": 1}, {}, "/nope"),
+        ({"title": "x" * 513}, {}, "/title"),
+        ({"title": "x", "if_version": 2}, {"If-Match": '"3"'}, "/if_version"),
+        ({"title": "x"}, {"If-Match": "W/3"}, "/header/If-Match"),
+        ({"metadata": {"a": "\0"}}, {}, "/metadata"),
+    ],
+)
+async def test_a_wrong_change_is_refused_at_once(
+    api: httpx2.AsyncClient,
+    rows: Rows,
+    body: dict[str, Any],
+    sent: dict[str, str],
+    pointer: str,
+) -> None:
+    """What no worker could do is 422 with a pointer."""
+    response = await api.patch(f"/v1/documents/{rows.document()}", json=body, headers=sent)
+    assert response.status_code == 422, response.text
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+async def test_own_types_go_before_built_in_ones(api: httpx2.AsyncClient, rows: Rows) -> None:
+    """A tenant's type is listed beside the built-in ones and replaces one of its name."""
+    built_in = (await api.get("/v1/document-types/letter")).json()
+    definition = {**built_in["definition"], "title": "Our letters"}
+    rows.add(DOCUMENT_TYPES, name="letter", version=3, definition=definition)
+    listed_types = (await api.get("/v1/document-types")).json()["items"]
+    [letter] = [one for one in listed_types if one["name"] == "letter"]
+    assert built_in["source"] == "built-in"
+    assert (letter["title"], letter["version"], letter["source"]) == ("Our letters", 3, "own")
+    assert (await api.get("/v1/document-types/letter")).json()["definition"] == definition
+    assert (await api.get("/v1/document-types/nothing_such")).status_code == 404
+
+
+async def test_a_type_is_checked_before_it_is_published(
+    api: httpx2.AsyncClient, records: Records
+) -> None:
+    """A wrong definition is 422 with a pointer to each key; a right one becomes a record."""
+    definition: dict[str, Any] = {
+        "title": "Delivery note",
+        "description": "Goods that were delivered.",
+        "fields": {
+            "properties": {
+                "number": {"type": "string", "description": "Its number.", "x-kind": "identifier"}
+            }
+        },
+    }
+    path = "/v1/document-types/delivery_note?wait_s=0"
+    broken = {**definition, "titel": "x", "fields": {"properties": {"number": {"type": "string"}}}}
+    refused = await api.put(path, json=broken)
+    taken = await api.put(path, json=definition)
+    [record] = records.of("put-document-type", "demo/delivery_note")
+    pointers = {error["pointer"] for error in refused.json()["errors"]}
+    assert refused.status_code == 422
+    assert pointers >= {"/titel", "/fields/properties/number/description"}
+    assert taken.status_code == 202
+    assert json.loads(record.value())["definition"]["name"] == "delivery_note"
+
+
+async def test_a_type_can_be_tried_on_a_document(
+    api: httpx2.AsyncClient, rows: Rows, records: Records
+) -> None:
+    """Trying needs a known type or a definition, and a document that is there."""
+    document_id = rows.document()
+    path = "/v1/document-types/{}/try?wait_s=0"
+    body = {"document_id": document_id}
+    taken = await api.post(path.format("invoice"), json=body)
+    unknown = await api.post(path.format("nothing_such"), json=body)
+    forged = await api.post(path.format("invoice"), json={"document_id": "doc_x"})
+    wrong = await api.post(path.format("mine"), json={**body, "definition": {"title": 1}})
+    assert taken.status_code == 202
+    assert len(records.of("try-document-type", document_id)) == 1
+    assert (unknown.status_code, forged.status_code) == (404, 404)
+    assert "/definition/title" in {error["pointer"] for error in wrong.json()["errors"]}
