@@ -69,6 +69,7 @@ def create_app(service: Service) -> Starlette:
             ClientGone: _gone,
             ClientDisconnect: _gone,
             HTTPException: _elsewhere,
+            Exception: _broken,
         },
     )
     app.state.service = service
@@ -263,6 +264,11 @@ async def _refused(_: Request, error: Exception) -> Response:
 async def _gone(_: Request, __: Exception) -> Response:
     """Close the books on a request whose client went away; nobody reads this."""
     return Response(status_code=_CLIENT_CLOSED)
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    """Say that the fault is ours; the traceback goes to the log."""
+    return _json({"error": "the local model server failed on this request"}, 500)
 
 
 async def _elsewhere(_: Request, error: Exception) -> Response:

@@ -14,8 +14,6 @@ from local.models.requests import Message
 
 _OPENING = re.compile(r'^<document id="(?P<id>[^"\n]{1,64})">[ \t]*$', re.MULTILINE)
 _TASK = re.compile(r"^TASK: *(\w+)[ \t]*$", re.MULTILINE)
-_TYPES = re.compile(r"<types>(.*?)</types>", re.DOTALL)
-_QUESTION = re.compile(r"<question>(.*?)</question>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +50,13 @@ def read(messages: Sequence[Message]) -> Prompt:
         instructions.append(outside)
         documents += inside
     text = "\n".join(instructions)
-    tasks, questions = _TASK.findall(text), _QUESTION.findall(text)
+    tasks = _TASK.findall(text)
     return Prompt(
         task=tasks[-1].lower() if tasks else "",
         instructions=text,
         documents=tuple(documents),
         types=_types(text),
-        question=questions[-1].strip() if questions else "",
+        question=_block(text, "question").strip(),
         turns=tuple(messages),
     )
 
@@ -82,13 +80,20 @@ def separate(text: str) -> tuple[str, list[str]]:
     return "".join([*outside, text[at:]]), documents
 
 
+def _block(text: str, name: str) -> str:
+    """Return what stands between the last pair of marks called `name`; "" when there is none."""
+    end = text.rfind(f"</{name}>")
+    start = text.rfind(f"<{name}>", 0, max(end, 0))
+    return text[start + len(name) + 2 : end] if start >= 0 else ""
+
+
 def _types(text: str) -> tuple[DocumentType, ...]:
     """Return the types of the last `<types>` block; none when there is no block."""
-    blocks = _TYPES.findall(text)
-    if not blocks:
+    block = _block(text, "types")
+    if not block:
         return ()
     try:
-        return tuple(_type(entry) for entry in json.loads(blocks[-1]))
+        return tuple(_type(entry) for entry in json.loads(block))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Refused(400, "the <types> block must be a JSON array of types with names") from error
 

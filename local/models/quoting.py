@@ -17,8 +17,8 @@ NOTHING = (
 )
 """The one sentence that this model says of its own."""
 
-MAX_SENTENCES = 240
-"""Sentences looked at; of a longer text they are taken at even distances."""
+MAX_SENTENCES = 160
+"""Sentences looked at, in about a second; of a longer text they are taken at even distances."""
 
 _SUMMARY_WORDS = 90
 _ANSWER_SENTENCES = 3

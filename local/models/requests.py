@@ -24,6 +24,7 @@ DEFAULT_KEEP_ALIVE_S = 300.0
 MAX_TOP_LOGPROBS = 20
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LONGEST_DURATION = 64
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 
 
@@ -39,7 +40,7 @@ def seconds(value: float | str | None) -> float:
         return DEFAULT_KEEP_ALIVE_S
     if isinstance(value, str):
         digits = value.removeprefix("-")
-        parts = _DURATION.findall(digits)
+        parts = _DURATION.findall(digits[:_LONGEST_DURATION])
         spelt = "".join(number + unit for number, unit in parts)
         if digits != "0" and (not parts or spelt != digits):
             raise ValueError(f"invalid duration {value!r}")

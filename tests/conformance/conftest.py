@@ -51,17 +51,22 @@ def local_url() -> Iterator[str]:
 def _real_models() -> dict[str, str]:
     """Return a model of the Ollama at OLLAMA_HOST for each capability; none where none answers.
 
-    The smallest model of each is taken, because the suite asks how it answers, not what.
+    The smallest model of each is taken, because the suite asks how it answers, not what; one that
+    thinks first is not, because its thoughts use up the few tokens that are asked for.
     """
     found: dict[str, str] = {}
+    settings = LocalSettings()
+    if "ollama_host" not in settings.model_fields_set:
+        return found
     with (
         contextlib.suppress(ConnectionError, httpx2.TransportError, ollama.ResponseError, OSError),
-        ollama.Client(LocalSettings().ollama_url, timeout=5.0) as client,
+        ollama.Client(settings.ollama_url, timeout=5.0) as client,
     ):
         for model in sorted(client.list().models, key=lambda listed: int(listed.size or 0)):
             if not model.model or model.model.startswith("local-"):
                 continue
-            for capability in client.show(model.model).capabilities or []:
+            capabilities = client.show(model.model).capabilities or []
+            for capability in capabilities if "thinking" not in capabilities else []:
                 found.setdefault(capability, model.model)
     return found
 

@@ -49,7 +49,9 @@ def extract(text: str, schema: Mapping[str, Any]) -> Found:
     return Found(dict.fromkeys(names, text.split(maxsplit=1)[0]), dict.fromkeys(names, 0.5))
 
 
-def serve(embed: Embed, *, parallel: int = 2, least_answer_s: float = 0.0) -> httpx2.AsyncClient:
+def serve(
+    embed: Embed, *, parallel: int = 2, least_answer_s: float = 0.0, raised: bool = True
+) -> httpx2.AsyncClient:
     """Return a client of a server without sockets."""
     service = Service(
         catalogue=catalogue.Catalogue(catalogue.load(), datetime.now(UTC)),
@@ -59,7 +61,7 @@ def serve(embed: Embed, *, parallel: int = 2, least_answer_s: float = 0.0) -> ht
         embed_slots=Slots(1, 2),
         least_answer_s=least_answer_s,
     )
-    transport = httpx2.ASGITransport(app.create_app(service))
+    transport = httpx2.ASGITransport(app.create_app(service), raise_app_exceptions=raised)
     return httpx2.AsyncClient(transport=transport, base_url="http://localhost")
 
 
@@ -273,6 +275,16 @@ async def test_too_many_calls_are_told_to_come_again(embed: Embed) -> None:
     async with serve(embed, parallel=1, least_answer_s=0.03) as slow:
         replies = await asyncio.gather(*(slow.post("/api/chat", json=talk("a")) for _ in range(5)))
     assert sorted(reply.status_code for reply in replies) == [200, 200, 200, 503, 503]
+
+
+async def test_a_fault_of_ours_is_500_with_an_error_body(
+    embed: Embed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug shows as one, in the same form."""
+    monkeypatch.setattr(Extractive, "answer", lambda *_: 1 / 0)
+    async with serve(embed, raised=False) as client:
+        reply = await client.post("/api/chat", json=talk("a"))
+    assert (reply.status_code, list(reply.json())) == (500, ["error"])
 
 
 async def test_a_body_without_end_is_refused(

@@ -55,6 +55,12 @@ def test_an_empty_document_is_one() -> None:
     assert prompt.separate('<document id="n">\n</document id="n">') == ("", [""])
 
 
+def test_many_marks_are_read_quickly() -> None:
+    """A text full of opening marks is not a trap."""
+    read = prompt.read(messages("<types><question>" * 100_000))
+    assert (read.types, read.question) == ((), "")
+
+
 def test_plain_talk_has_no_task() -> None:
     """A conversation without a task line keeps its turns."""
     read = prompt.read(messages("Hello there", "What is it?"))

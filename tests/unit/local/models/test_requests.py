@@ -27,7 +27,7 @@ def test_keep_alive(value: float | str | None, expected: float) -> None:
     assert seconds(value) == expected
 
 
-@pytest.mark.parametrize("value", ["", "soon", "5", "5 m", "m"])
+@pytest.mark.parametrize("value", ["", "soon", "5", "5 m", "m", "5m" * 99])
 def test_a_keep_alive_that_is_no_duration_is_refused(value: str) -> None:
     """What Ollama cannot read is not guessed."""
     with pytest.raises(ValueError, match="duration"):
