@@ -213,8 +213,13 @@ async def test_killing_the_supervisor_takes_everything(tmp_path: Path) -> None:
     assert one.stdout is not None
     while await one.stdout.readline() != b"ready\n":
         assert one.returncode is None
-    family = psutil.Process(one.pid).children(recursive=True)
-    assert sum("sleep" in child.name() for child in family) == 3
+    supervising = psutil.Process(one.pid)
+
+    def sleepers() -> int:
+        return sum(child.name() == "sleep" for child in supervising.children(recursive=True))
+
+    assert await until(lambda: sleepers() == 3)
+    family = supervising.children(recursive=True)
     one.kill()
     await one.wait()
     gone, alive = psutil.wait_procs(family, timeout=30)
