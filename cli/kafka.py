@@ -1,20 +1,24 @@
 """The catalogue of topics beside what the cluster has."""
 
-import json
+import logging
 from collections.abc import Callable
 
 import typer
 from confluent_kafka import KafkaException
-from rich.console import Console
+from confluent_kafka.admin import AdminClient
 from rich.table import Table
 
 from cli.errors import Failure
+from cli.terminal import console, print_json
+from schemas.kafka import client_config
 from schemas.settings import KafkaSettings
 from schemas.topics import CATALOGUE, INPUTS
 from streams import topics_admin
 from streams.topics_admin import Drift
 
-__all__ = ["KafkaSettings", "apply", "show"]
+__all__ = ["KafkaSettings", "apply", "quiet_admin", "reason", "show"]
+
+_QUICK_S = 5
 
 
 def apply(settings: KafkaSettings) -> None:
@@ -23,7 +27,7 @@ def apply(settings: KafkaSettings) -> None:
     Raises:
         Failure: the cluster does not answer, or something differs that only a person may mend.
     """
-    found = _answered(settings, lambda: topics_admin.apply(settings))
+    found = _answered(settings, lambda _: topics_admin.apply(settings))
     created = [one for one in found if one.what == "missing"]
     if created:
         print(f"created {len(created)} topics")
@@ -41,24 +45,43 @@ def show(settings: KafkaSettings, *, as_json: bool) -> None:
     Raises:
         Failure: the cluster does not answer.
     """
-    found = _answered(settings, lambda: topics_admin.drift(settings))
+    found = _answered(settings, lambda admin: topics_admin.drift(settings, admin))
     if as_json:
-        print(json.dumps({"topics": _rows(settings), "drift": _drift_rows(found)}, indent=2))
+        print_json({"topics": _rows(settings), "drift": _drift_rows(found)})
     else:
         _print(settings, found)
     if found:
         raise typer.Exit(1)
 
 
-def _answered(settings: KafkaSettings, ask: Callable[[], list[Drift]]) -> list[Drift]:
+def quiet_admin(settings: KafkaSettings) -> AdminClient:
+    """Returns: an admin client whose own messages do not reach the terminal.
+
+    Raises:
+        KafkaException: the brokers do not answer within 5 s.
+    """
+    silent = logging.getLogger("cli.kafka")
+    silent.addHandler(logging.NullHandler())
+    silent.propagate = False
+    admin = AdminClient({**client_config(settings), "logger": silent})
+    admin.list_topics(timeout=_QUICK_S)
+    return admin
+
+
+def _answered(settings: KafkaSettings, ask: Callable[[AdminClient], list[Drift]]) -> list[Drift]:
     try:
-        return ask()
+        return ask(quiet_admin(settings))
     except KafkaException as error:
-        reason = error.args[0].str() if hasattr(error.args[0], "str") else error.args[0]
         raise Failure(
-            f"Kafka does not answer at {settings.kafka_bootstrap} ({reason}); start it, or set "
-            "ACTIONSTREAM_KAFKA_BOOTSTRAP"
+            f"Kafka refuses or does not answer at {settings.kafka_bootstrap} ({reason(error)}); start it, or "
+            "set ACTIONSTREAM_KAFKA_BOOTSTRAP"
         ) from None
+
+
+def reason(error: KafkaException) -> str:
+    """Returns: what librdkafka says is wrong."""
+    cause = error.args[0]
+    return str(cause.str() if hasattr(cause, "str") else cause)
 
 
 def _rows(settings: KafkaSettings) -> list[dict[str, object]]:
@@ -93,11 +116,11 @@ def _print(settings: KafkaSettings, found: list[Drift]) -> None:
             f"{row['retention_days']} d",
             "[green]agrees[/]" if agrees else "[red]differs[/]",
         )
-    console = Console()
-    console.print(table)
+    shown = console()
+    shown.print(table)
     for one in found:
         remedy = "`actionstream topics apply` mends it" if one.mended else "mend it by hand"
-        console.print(f"{one.topic}: {one.what} ({remedy})", markup=False)
+        shown.print(f"{one.topic}: {one.what} ({remedy})", markup=False)
 
 
 def _list(names: list[str]) -> str:

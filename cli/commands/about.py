@@ -49,3 +49,12 @@ def docs() -> None:
         print(f"written: {path}")
     if not changed:
         print("all generated documents agree with the code")
+
+
+def doctor(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False
+) -> None:
+    """Check every server, model and setting; say what is wrong and what to do, with exit code 1."""
+    from cli.doctor import run
+
+    run(as_json=as_json)
