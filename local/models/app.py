@@ -43,6 +43,7 @@ FIXED = (
 )
 """What every call that would change the set of models is told."""
 
+_CHANGING = ("pull", "push", "create", "copy")
 _CLIENT_CLOSED = 499
 
 
@@ -74,9 +75,6 @@ def create_app(service: Service) -> Starlette:
     )
     app.state.service = service
     return app
-
-
-_CHANGING = ("pull", "push", "create", "copy")
 
 
 async def _alive(_: Request) -> Response:
