@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from schemas.document_types import DocumentType
 from schemas.fields import Answer, Evidence, FieldAnswer, Unavailable
 from streams.extraction import checks, confidence
-from streams.extraction.ground import Found, Ground, Spot
+from streams.extraction.ground import Found, Ground
 from streams.extraction.merge import merge
 from streams.extraction.normalise import FORMATTED, Hints, hints, normalise
 from streams.extraction.reading import (
@@ -26,6 +26,7 @@ from streams.extraction.reading import (
     rows_of,
 )
 from streams.extraction.tokens import LeafPath
+from streams.extraction.wording import Spot
 from streams.parsing.page import Page
 
 _NAMED_IN_NOTICE = 8
@@ -185,7 +186,7 @@ def _locate(
         cells = _locate_row(row, ground, after)
         found.update({leaf_path(name, at, column): cell for column, cell in cells.items()})
         spots = [cell.spot for cell in cells.values() if cell.spot is not None]
-        after = max(spots, key=lambda spot: (spot.page, spot.end), default=after)
+        after = max(spots, key=lambda spot: spot.end, default=after)
     return found
 
 

@@ -6,9 +6,9 @@ what two windows read twice, because they share lines, is taken once.
 
 from collections.abc import Sequence
 
-from streams.extraction.ground import squeeze
 from streams.extraction.reading import FieldValues, Reading, Row, Value, rows_of
 from streams.extraction.windows import OVERLAP_LINES
+from streams.extraction.wording import squeeze
 
 _UNKNOWN_SCORE = 0.5
 _STEP = 20

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.extraction.ground import Ground, squeeze
+from streams.extraction.ground import Ground
+from streams.extraction.wording import squeeze
 from streams.parsing.page import Page, TextSource, Word
 
 
