@@ -266,13 +266,20 @@ def test_the_record_is_readable_json(places: Places) -> None:
 async def test_ends_clients_before_their_servers(supervisor: Supervisor, places: Places) -> None:
     """A program that takes its time to end still has what it depends on until then."""
     farewell = "sleep 0.3; kill -0 $(cat pid) && echo the server is there; exit"
-    client = ("sh", "-c", f"trap '{farewell}' TERM; while :; do sleep 0.05; done")
+    client = ("sh", "-c", f"trap '{farewell}' TERM; echo up; while :; do sleep 0.05; done")
     server = ("sh", "-c", "echo $$ > pid; exec sleep 1000")
+
+    async def client_is_up() -> bool:
+        return await asyncio.to_thread(places.log("client").read_text) == "up\n"
+
+    async def server_is_up() -> bool:
+        return bool(await asyncio.to_thread((places.data / "pid").read_text))
+
     await supervisor.start(
         [
-            program("client", *client, cwd=places.data, after=("server",)),
-            program("server", *server, cwd=places.data),
+            program("client", *client, cwd=places.data, ready=client_is_up, after=("server",)),
+            program("server", *server, cwd=places.data, ready=server_is_up),
         ]
     )
     await supervisor.stop()
-    assert places.log("client").read_text() == "the server is there\n"
+    assert places.log("client").read_text() == "up\nthe server is there\n"
