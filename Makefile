@@ -39,7 +39,7 @@ run: setup ## start everything, work through the samples, stay up until Ctrl-C (
 	@exec env MODELS=$(MODELS) $(LOCAL) run
 
 test: check contract ## run every check and every test, with real servers started once
-	$(LOCAL) test -- $(TESTS) tests/integration tests/e2e
+	$(LOCAL) test --product -- $(TESTS) tests/integration tests/e2e
 
 check: lint types arch unit ## run what needs no servers: style, types, imports, unit tests
 
@@ -67,7 +67,7 @@ integration: setup-test ## run the tests of each part against real servers
 	$(LOCAL) test -- $(TESTS) tests/integration
 
 e2e: setup-test ## run the tests of the whole
-	$(LOCAL) test -- $(TESTS) tests/e2e
+	$(LOCAL) test --product -- $(TESTS) tests/e2e
 
 bench: setup-test ## run a benchmark against servers of its own: make bench BENCH="roundtrip"
 	$(LOCAL) test -- $(BIN)/python -m bench $(BENCH)

@@ -83,9 +83,12 @@ class Supervisor:
             ServerDied: always, when it happens; the message names the program and its log.
         """
         while True:
+            if not self._watches:
+                await asyncio.sleep(_ASK_EVERY_S)
+                continue
+            # Woken now and then, because more programs may have been started meanwhile.
             done, _ = await asyncio.wait(
-                [*self._watches, asyncio.create_task(asyncio.sleep(1))],
-                return_when=asyncio.FIRST_COMPLETED,
+                self._watches, timeout=1, return_when=asyncio.FIRST_COMPLETED
             )
             for task in done:
                 task.result()

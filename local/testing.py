@@ -1,5 +1,6 @@
 """Running a command, such as the tests or a benchmark, against servers made for it alone."""
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from local import estate, ports
 from local.environment import LocalSettings, inherited
 from local.program import Program, always
 from local.running import bring_up
-from local.session import supervised
+from local.session import first_problem, supervised
 
 
 async def run_with_servers(
@@ -34,15 +35,19 @@ async def run_with_servers(
             say("the servers are ready")
             if product:
                 await bring_up(supervisor, planned, say)
-            return await supervisor.perform(
-                Program(
-                    name="command",
-                    argv=command,
-                    env=inherited() | planned.variables,
-                    cwd=Path.cwd(),
-                    ready=always,
-                )
+            program = Program(
+                name="command",
+                argv=command,
+                env=inherited() | planned.variables,
+                cwd=Path.cwd(),
+                ready=always,
             )
+            with first_problem():
+                async with asyncio.TaskGroup() as group:
+                    watch = group.create_task(supervisor.failed())
+                    code = await supervisor.perform(program)
+                    watch.cancel()
+            return code
     finally:
         shutil.rmtree(planned.places.data, ignore_errors=True)
         shutil.rmtree(state, ignore_errors=True)
