@@ -21,12 +21,11 @@ _log = structlog.get_logger("gateway.embedder")
 class Embedder:
     """The client, a cache of its answers, and a pause after a failure."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, client: AsyncClient | None = None) -> None:
         self._model = settings.embedding_model
         self._dimensions = settings.embedding_dimensions
-        self._client = AsyncClient(
-            host=settings.ollama_url, timeout=settings.embed_timeout.total_seconds()
-        )
+        timeout_s = settings.embed_timeout.total_seconds()
+        self._client = client or AsyncClient(host=settings.ollama_url, timeout=timeout_s)
         self._cache: OrderedDict[str, list[float]] = OrderedDict()
         self._away_until = 0.0
 

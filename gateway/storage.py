@@ -94,7 +94,7 @@ class Storage:
         Raises:
             Unavailable: the store failed; nothing is left of the upload.
         """
-        upload = _Upload(self._client, self._bucket, key)
+        upload = Upload(self._client, self._bucket, key)
         try:
             async for chunk in chunks:
                 await upload.write(chunk)
@@ -148,8 +148,11 @@ async def _stream(body: Any) -> AsyncIterator[bytes]:  # noqa: ANN401 - botocore
             yield chunk
 
 
-class _Upload:
-    """One object on its way in: a single put, or parts once it has grown beyond one."""
+class Upload:
+    """One object on its way in: a single put, or parts once it has grown beyond one.
+
+    Its methods raise botocore's errors; whoever meets one aborts.
+    """
 
     def __init__(self, client: Any, bucket: str, key: str) -> None:  # noqa: ANN401
         self._client = client
@@ -161,6 +164,7 @@ class _Upload:
         self._parts: list[dict[str, Any]] = []
 
     async def write(self, chunk: bytes) -> None:
+        """Take bytes; a part that is full is sent."""
         self._buffer += chunk
         self._digest.update(chunk)
         self._size += len(chunk)
@@ -168,6 +172,7 @@ class _Upload:
             await self._send_part()
 
     async def finish(self) -> Stored:
+        """Returns: what is stored, once the store has all of it."""
         if self._upload_id is None:
             await self._client.put_object(**self._where, Body=bytes(self._buffer))
         else:
@@ -182,6 +187,7 @@ class _Upload:
         return Stored(self._where["Key"], self._size, self._digest.hexdigest())
 
     async def abort(self) -> None:
+        """Remove the parts that were sent, if any."""
         if self._upload_id is None:
             return
         upload_id, self._upload_id = self._upload_id, None

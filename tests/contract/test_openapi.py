@@ -1,0 +1,116 @@
+"""The OpenAPI document: it is committed, true, and fits what GPTs can read."""
+
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from gateway import errors
+from gateway.app import openapi_document
+from gateway.catalogue import KINDS
+from gateway.errors import GatewayError, type_uri
+from gateway.openapi import operations
+
+COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
+INPUTS = ("DocumentPatch", "PingInput", "ReprocessInput", "SearchInput", "TryInput", "UploadInput")
+OPTIONAL = ("ApiProblem", "Problem", "FieldAnswer", "Place")
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The document as the code makes it."""
+    return openapi_document()
+
+
+def everything(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields: each operation with its name."""
+    for path, method, operation in operations(document):
+        yield f"{method} {path}", operation
+
+
+def test_the_committed_document_is_the_codes(document: dict[str, Any]) -> None:
+    """Code and document do not differ; `actionstream openapi` writes it anew."""
+    assert json.loads(COMMITTED.read_text()) == document
+
+
+def test_it_is_a_valid_document(document: dict[str, Any]) -> None:
+    """It holds to OpenAPI 3.1."""
+    validate(document)
+    assert document["openapi"] == "3.1.0"
+
+
+def test_descriptions_fit_a_gpt(document: dict[str, Any]) -> None:
+    """Operations have at most 300 characters, parameters 700, and all have some."""
+    for name, operation in everything(document):
+        assert 1 <= len(operation["description"]) <= 300, name
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] != "path":
+                assert 1 <= len(parameter["description"]) <= 700, (name, parameter["name"])
+
+
+def test_operations_are_named_once(document: dict[str, Any]) -> None:
+    """Each operation's id is its function's name, and unique."""
+    names = [operation["operationId"] for _, operation in everything(document)]
+    assert len(names) == len(set(names)) <= 30
+    assert all(name.isidentifier() for name in names)
+
+
+def test_all_of_v1_needs_the_key(document: dict[str, Any]) -> None:
+    """Calls under /v1 name the bearer key and 401; others are open."""
+    for name, operation in everything(document):
+        secured = " /v1/" in name
+        assert operation["security"] == ([{"bearer": []}] if secured else []), name
+        assert ("401" in operation["responses"]) == secured, name
+
+
+def test_errors_are_problem_documents(document: dict[str, Any]) -> None:
+    """Every answer from 400 on is a problem, but for health, which says what is missing."""
+    for name, operation in everything(document):
+        for status, response in operation["responses"].items():
+            if status >= "400" and "/v1/" in name:
+                assert list(response["content"]) == ["application/problem+json"], (name, status)
+
+
+def test_inputs_refuse_unknown_fields(document: dict[str, Any]) -> None:
+    """A misspelt field is an error and not ignored."""
+    for name in INPUTS:
+        assert document["components"]["schemas"][name]["additionalProperties"] is False, name
+
+
+def test_outputs_name_every_field(document: dict[str, Any]) -> None:
+    """What is answered has no defaults: every field is always there."""
+    schemas = document["components"]["schemas"]
+    for name, operation in everything(document):
+        for status, response in operation["responses"].items():
+            content = response.get("content", {}).get("application/json", {})
+            for model in _named(content.get("schema", {}), schemas):
+                if model not in OPTIONAL:
+                    schema = schemas[model]
+                    missing = set(schema.get("properties", {})) - set(schema.get("required", ()))
+                    assert not missing, (name, status, model)
+
+
+def _named(schema: Any, schemas: dict[str, Any], seen: set[str] | None = None) -> set[str]:
+    seen = set() if seen is None else seen
+    if isinstance(schema, dict):
+        name = str(schema.get("$ref", "")).rpartition("/")[2]
+        if name and name not in seen:
+            seen.add(name)
+            _named(schemas[name], schemas, seen)
+        for inner in schema.values():
+            _named(inner, schemas, seen)
+    elif isinstance(schema, list):
+        for inner in schema:
+            _named(inner, schemas, seen)
+    return seen
+
+
+def test_every_error_of_the_gateway_has_a_page() -> None:
+    """The catalogue of problems names each class of error."""
+    for _, error in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(error, GatewayError):
+            assert type_uri(error.code).removeprefix("/problems/") in KINDS, error

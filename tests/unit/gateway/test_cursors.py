@@ -1,0 +1,33 @@
+"""Cursors: opaque, signed, bound to their list."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.cursors import Cursors
+from gateway.errors import Malformed
+
+CURSORS = Cursors("a secret of sixteen")
+
+
+@given(st.lists(st.integers() | st.text(), min_size=1), st.text())
+def test_a_cursor_gives_its_position_back(position: list[int | str], bound: str) -> None:
+    """What was sealed for a list is opened for it."""
+    assert CURSORS.open(CURSORS.seal(position, "list", bound), "list", bound) == position
+
+
+@given(st.text(max_size=60))
+def test_what_was_not_sealed_is_refused(text: str) -> None:
+    """No other text opens."""
+    with pytest.raises(Malformed):
+        CURSORS.open(text, "list")
+
+
+def test_a_cursor_of_another_list_or_secret_is_refused() -> None:
+    """Neither another query nor another installation opens it."""
+    cursor = CURSORS.seal([1], "list", "a")
+    for other in (lambda: CURSORS.open(cursor, "list", "b"), lambda: CURSORS.open(cursor, "list")):
+        with pytest.raises(Malformed):
+            other()
+    with pytest.raises(Malformed):
+        Cursors("another secret of it").open(cursor, "list", "a")
