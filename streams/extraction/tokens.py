@@ -4,6 +4,7 @@ Pure. Under a grammar the probabilities are those before masking, so only the to
 speak for it; those of braces and names tell how much the model liked the shape.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,6 @@ MOST_DEPTH = 16
 
 _STRING = re.compile(r'"(?P<inner>[^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _LITERAL = re.compile(r"[^\s,\[\]{}:\"]+")
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SPACE = re.compile(r"[\s,:]*")
 
 
@@ -89,8 +89,12 @@ def _skip(content: str, at: int) -> int:
 
 
 def _unescape(inner: str) -> str:
-    """A name without its escapes; the names of fields are plain, without surrogate pairs."""
-    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else match[2], inner)
+    """A name without its escapes, or as it is where they are broken."""
+    try:
+        name: str = json.loads(f'"{inner}"', strict=False)
+    except ValueError:
+        return inner
+    return name
 
 
 def scores(
