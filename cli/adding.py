@@ -11,7 +11,6 @@ from cli.batch import work_through
 from cli.client import Gateway
 from cli.display import display
 from cli.errors import Failure
-from cli.settings import CommandLineSettings
 from cli.terminal import console, print_json
 from cli.tracking import REFUSED, Tracked
 from schemas.states import Status
@@ -36,7 +35,7 @@ class Options:
 
 
 def add(
-    settings: CommandLineSettings,
+    gateway: Gateway,
     paths: Sequence[Path],
     options: Options,
     *,
@@ -57,14 +56,13 @@ def add(
     if options.title is not None and len(documents) > 1:
         raise Failure("--title goes with a single file")
     fields = options.fields()
-    with Gateway(settings) as gateway:
 
-        def send(one: Tracked) -> None:
-            if one.path is not None:
-                state = gateway.upload(one.path, fields, progress=one.sent)
-                one.accept(state["document_id"])
+    def send(one: Tracked) -> None:
+        if one.path is not None:
+            state = gateway.upload(one.path, fields, progress=one.sent)
+            one.accept(state["document_id"])
 
-        work_through(gateway, documents, send, display(console(), silent=as_json), wait=wait)
+    work_through(gateway, documents, send, display(console(), silent=as_json), wait=wait)
     _report(documents, as_json=as_json)
 
 

@@ -45,7 +45,7 @@ def work_through(
                     break
                 refresh(gateway, documents)
                 shown.show(documents)
-                time.sleep(_PAUSE_S)
+                gateway.sleep(_PAUSE_S)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         shown.show(documents)

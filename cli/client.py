@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 import httpx2
 
 from cli.errors import Failure
-from cli.settings import CommandLineSettings
+from cli.settings import CommandLineSettings, gateway_settings
 
 _BUSY: Final = frozenset({429, 503})
 _PROBLEM: Final = 400
@@ -50,7 +50,7 @@ class Gateway:
     ) -> None:
         self.url = settings.gateway_url.rstrip("/")
         self._patience_s = patience_s
-        self._sleep = sleep
+        self.sleep = sleep
         self._client = httpx2.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
@@ -144,7 +144,7 @@ class Gateway:
             response = self._answer(send)
             if response.status_code not in _BUSY or time.monotonic() >= end:
                 return _checked(response)
-            self._sleep(_pause(response))
+            self.sleep(_pause(response))
 
     def _answer(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
         try:
@@ -160,6 +160,11 @@ class Gateway:
             ) from None
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             raise Failure(f"The call to the gateway at {self.url} failed: {error}") from None
+
+
+def connect() -> Gateway:
+    """Returns: the gateway that the settings name. Raises: Failure: they are incomplete."""
+    return Gateway(gateway_settings())
 
 
 class _Watched(io.BufferedReader):

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from cli.client import Gateway
 from cli.errors import Failure
-from cli.settings import CommandLineSettings
 from cli.terminal import console, print_json
 
 _PASSAGES: Final = 2
@@ -41,15 +40,14 @@ class Wanted:
         return {**body, "where": where}
 
 
-def find(settings: CommandLineSettings, wanted: Wanted, *, as_json: bool) -> None:
+def find(gateway: Gateway, wanted: Wanted, *, as_json: bool) -> None:
     """Search and print the hits.
 
     Raises:
         Failure: the search is refused, or the gateway does not answer.
     """
     body = wanted.body()
-    with Gateway(settings) as gateway:
-        page = gateway.call("POST", "/v1/search", body=body)
+    page = gateway.call("POST", "/v1/search", body=body)
     if as_json:
         print_json(page)
     else:

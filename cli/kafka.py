@@ -73,8 +73,8 @@ def _answered(settings: KafkaSettings, ask: Callable[[AdminClient], list[Drift]]
         return ask(quiet_admin(settings))
     except KafkaException as error:
         raise Failure(
-            f"Kafka refuses or does not answer at {settings.kafka_bootstrap} ({reason(error)}); start it, or "
-            "set ACTIONSTREAM_KAFKA_BOOTSTRAP"
+            f"Kafka at {settings.kafka_bootstrap} refuses or does not answer ({reason(error)}); "
+            "start it, or set ACTIONSTREAM_KAFKA_BOOTSTRAP"
         ) from None
 
 

@@ -13,6 +13,8 @@ from streams import bootstrap
 from streams.errors import Unavailable
 from streams.settings import Settings
 
+Step = Callable[[], Awaitable[None]]
+
 _PAUSE_S: Final = 1.0
 # Waiting does not mend these, so they are said at once.
 _LASTING: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry")
@@ -31,11 +33,16 @@ async def prepare(settings: Settings, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     for server, (made, step) in steps.items():
         began = time.monotonic()
-        await _patiently(server, partial(step, settings), deadline)
+        await patiently(server, partial(step, settings), deadline)
         print(f"{made}: ready ({time.monotonic() - began:.1f} s)", flush=True)
 
 
-async def _patiently(server: str, step: Callable[[], Awaitable[None]], deadline: float) -> None:
+async def patiently(server: str, step: Step, deadline: float) -> None:
+    """Take a step, again and again while its server does not answer.
+
+    Raises:
+        Failure: `deadline` (monotonic seconds) has passed, or the server refuses.
+    """
     waiting = False
     while True:
         try:

@@ -14,7 +14,7 @@ from cli.batch import work_through
 from cli.client import Gateway, Refusal
 from cli.display import display
 from cli.errors import Failure
-from cli.settings import PROJECT, CommandLineSettings
+from cli.settings import PROJECT
 from cli.terminal import console
 from cli.tracking import Tracked
 from schemas.states import Status
@@ -26,37 +26,35 @@ _DELETED: Final = "deleted"
 _FAILED: Final = frozenset({Status.FAILED, Status.CANCELLED})
 
 
-def run(settings: CommandLineSettings, *, limit_s: float) -> None:
+def run(gateway: Gateway, *, limit_s: float, folder: Path = FOLDER) -> None:
     """Put the samples through, show them on their way, and print what was found.
 
     Raises:
         Failure: there are no samples, or the gateway does not answer.
     """
     shown = console()
-    with Gateway(settings) as gateway:
-        documents = _with_known(gateway, samples(FOLDER))
-        shown.print(f"{len(documents)} sample documents go through {gateway.url}")
-        work_through(
-            gateway,
-            documents,
-            lambda one: _send(gateway, one),
-            display(shown),
-            wait=True,
-            limit_s=limit_s,
-        )
-        report.print_report(shown, gateway, documents)
+    documents = _with_known(gateway, samples(folder))
+    shown.print(f"{len(documents)} sample documents go through {gateway.url}")
+    work_through(
+        gateway,
+        documents,
+        lambda one: _send(gateway, one),
+        display(shown),
+        wait=True,
+        limit_s=limit_s,
+    )
+    report.print_report(shown, gateway, documents)
 
 
-def clear(settings: CommandLineSettings) -> None:
+def clear(gateway: Gateway) -> None:
     """Delete every document that the demonstration added.
 
     Raises:
         Failure: the gateway does not answer.
     """
-    with Gateway(settings) as gateway:
-        known = list(_listed(gateway))
-        for one in known:
-            _delete(gateway, one["document_id"])
+    known = list(_listed(gateway))
+    for one in known:
+        _delete(gateway, one["document_id"])
     print(f"deleted {len(known)} sample documents")
 
 

@@ -11,20 +11,18 @@ from rich.text import Text
 from cli.batch import work_through
 from cli.client import Gateway, Refusal
 from cli.display import confidence, display
-from cli.settings import CommandLineSettings
 from cli.terminal import console, print_json
 from cli.tracking import Tracked
 
 
-def show(settings: CommandLineSettings, document_id: str, *, as_json: bool) -> None:
+def show(gateway: Gateway, document_id: str, *, as_json: bool) -> None:
     """Print a document with its timeline and fields.
 
     Raises:
         Failure: there is no such document, or the gateway does not answer.
     """
-    with Gateway(settings) as gateway:
-        detail = gateway.call("GET", f"/v1/documents/{document_id}")
-        fields = fields_of(gateway, document_id)
+    detail = gateway.call("GET", f"/v1/documents/{document_id}")
+    fields = fields_of(gateway, document_id)
     if as_json:
         print_json({**detail, "answers": fields.get("answers", {})})
         return
@@ -44,30 +42,28 @@ def fields_of(gateway: Gateway, document_id: str) -> dict[str, Any]:
         return {}
 
 
-def watch(settings: CommandLineSettings, document_ids: Sequence[str], *, as_json: bool) -> None:
+def watch(gateway: Gateway, document_ids: Sequence[str], *, as_json: bool) -> None:
     """Follow documents until all have ended; exit with 1 if any failed.
 
     Raises:
         Failure: the gateway does not answer.
     """
     documents = [Tracked(name=one, document_id=one, status="") for one in document_ids]
-    with Gateway(settings) as gateway:
-        shown = display(console(), silent=as_json)
-        work_through(gateway, documents, lambda _: None, shown, wait=True)
+    shown = display(console(), silent=as_json)
+    work_through(gateway, documents, lambda _: None, shown, wait=True)
     if as_json:
         print_json([one.to_json() for one in documents])
     if not all(one.succeeded for one in documents):
         raise typer.Exit(1)
 
 
-def delete(settings: CommandLineSettings, document_id: str) -> None:
+def delete(gateway: Gateway, document_id: str) -> None:
     """Delete a document.
 
     Raises:
         Failure: there is none, or the gateway does not answer.
     """
-    with Gateway(settings) as gateway:
-        state = gateway.call("DELETE", f"/v1/documents/{document_id}")
+    state = gateway.call("DELETE", f"/v1/documents/{document_id}")
     done = state["status"] == "completed"
     print("deleted" if done else f"{state['status']}; follow it at {state['status_url']}")
 

@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from cli.settings import gateway_settings
-
 
 def demo(
     *,
@@ -18,8 +16,10 @@ def demo(
 ) -> None:
     """Put the sample documents through, show how they fare and what was found in them."""
     from cli import samples
+    from cli.client import connect
 
-    if clear:
-        samples.clear(gateway_settings())
-    else:
-        samples.run(gateway_settings(), limit_s=limit_s)
+    with connect() as gateway:
+        if clear:
+            samples.clear(gateway)
+        else:
+            samples.run(gateway, limit_s=limit_s)

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from cli.settings import gateway_settings
-
 app = typer.Typer(no_args_is_help=True, help="Put documents in and see what became of them.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -34,17 +32,21 @@ def add(
 ) -> None:
     """Upload files and folders and follow them; exit code 1 if any failed."""
     from cli import adding
+    from cli.client import connect
 
     options = adding.Options(type_=type_, title=title, metadata=tuple(metadata or ()))
-    adding.add(gateway_settings(), paths, options, wait=wait, as_json=as_json)
+    with connect() as gateway:
+        adding.add(gateway, paths, options, wait=wait, as_json=as_json)
 
 
 @app.command()
 def show(document_id: DocumentId, *, as_json: AsJson = False) -> None:
     """Show a document: state, timeline, type, and fields with their confidence."""
     from cli import showing
+    from cli.client import connect
 
-    showing.show(gateway_settings(), document_id, as_json=as_json)
+    with connect() as gateway:
+        showing.show(gateway, document_id, as_json=as_json)
 
 
 @app.command()
@@ -55,13 +57,17 @@ def watch(
 ) -> None:
     """Follow documents live until all have ended; exit code 1 if any failed."""
     from cli import showing
+    from cli.client import connect
 
-    showing.watch(gateway_settings(), document_ids, as_json=as_json)
+    with connect() as gateway:
+        showing.watch(gateway, document_ids, as_json=as_json)
 
 
 @app.command()
 def delete(document_id: DocumentId) -> None:
     """Delete a document and everything that was made of it."""
     from cli import showing
+    from cli.client import connect
 
-    showing.delete(gateway_settings(), document_id)
+    with connect() as gateway:
+        showing.delete(gateway, document_id)

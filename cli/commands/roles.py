@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from cli.settings import load
-
 
 class Stages(StrEnum):
     """Sets of stages that one worker can run."""
@@ -20,6 +18,7 @@ class Stages(StrEnum):
 
 def gateway() -> None:
     """Serve the HTTP API until Ctrl-C or SIGTERM."""
+    from cli.settings import load
     from gateway.app import serve
     from gateway.settings import GatewaySettings
 
@@ -33,6 +32,7 @@ def worker(
     ] = Stages.ALL,
 ) -> None:
     """Work through the records of the topics until Ctrl-C or SIGTERM."""
+    from cli.settings import load
     from streams.app import run
     from streams.settings import Settings
 
@@ -47,6 +47,7 @@ def migrate(
 ) -> None:
     """Bring tables, roles, bucket and search index to this version; wait for their servers."""
     from cli.migration import prepare
+    from cli.settings import load
     from streams.settings import Settings
 
     asyncio.run(prepare(load(Settings), timeout_s))

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from cli.settings import gateway_settings
-
 
 class Mode(StrEnum):
     """How a search finds."""
@@ -28,6 +26,8 @@ def search(
 ) -> None:
     """Find documents by words and by meaning, with the passages that match."""
     from cli import finding
+    from cli.client import connect
 
     wanted = finding.Wanted(query=query, mode=mode.value, where=where, limit=limit)
-    finding.find(gateway_settings(), wanted, as_json=as_json)
+    with connect() as gateway:
+        finding.find(gateway, wanted, as_json=as_json)

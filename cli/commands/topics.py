@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from cli.settings import load
-
 app = typer.Typer(no_args_is_help=True, help="Make and compare the Kafka topics.")
 
 
@@ -13,6 +11,7 @@ app = typer.Typer(no_args_is_help=True, help="Make and compare the Kafka topics.
 def apply_() -> None:
     """Create missing topics, add partitions, set their configuration; report what differs."""
     from cli import kafka
+    from cli.settings import load
 
     kafka.apply(load(kafka.KafkaSettings))
 
@@ -23,5 +22,6 @@ def show(
 ) -> None:
     """Show the catalogue and how the cluster differs from it; exit code 1 if it does."""
     from cli import kafka
+    from cli.settings import load
 
     kafka.show(load(kafka.KafkaSettings), as_json=as_json)
