@@ -50,5 +50,26 @@ _WORK: Final = {
     "no-such-run": "The run that the record names does not exist.",
     "nested-too-deep": "Attachments within attachments go too deep.",
 }
-KINDS: Final[Mapping[str, str]] = MappingProxyType({**_HTTP, **_WORK})
+_INTAKE: Final = {
+    "bad-base64": "The inline bytes are not base64.",
+    "bad-document-id": "The document's id was not handed out to this tenant. Leave it out.",
+    "bad-encoding": "The link's server insists on compressing the file. Upload it instead.",
+    "credentials-in-url": "Links with a user name or password are not fetched.",
+    "no-such-host": "The link's host does not exist. Correct the link.",
+    "not-stored": "The document's bytes were never stored. Send it anew.",
+    "models": "The model server did not answer for this document. Process it again later.",
+    "parser": "The parser failed on this document. Process it again, or upload another copy.",
+    "encrypted": "The file needs a password. Upload it without one.",
+    "corrupt": "The file is damaged or cut off. Upload an undamaged copy.",
+    "zero-pages": "The file has no pages.",
+    "too-many-pages": "The file has more pages than are read. Split it.",
+    "unsupported-type": "The file is of no type that is read.",
+    "image-too-large": "The image has more pixels than are read. Scale it down.",
+    "image-too-small": "The image has too few pixels to hold text.",
+    "archive-bomb": "The file unpacks to far more than it should. Save it anew.",
+    "text-too-long": "The file has more text than is read. Split it.",
+    "too-many-attachments": "The mail has more attachments than are read.",
+    "no-ocr": "The file has no text, and no OCR is installed here.",
+}
+KINDS: Final[Mapping[str, str]] = MappingProxyType({**_HTTP, **_WORK, **_INTAKE})
 """What each kind of problem means and what to do, in a sentence or two."""

@@ -14,6 +14,7 @@ from gateway.app import openapi_document
 from gateway.catalogue import KINDS
 from gateway.errors import GatewayError, type_uri
 from gateway.openapi import operations
+from streams.parsing.errors import Code
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
 INPUTS = ("DocumentPatch", "PingInput", "ReprocessInput", "SearchInput", "TryInput", "UploadInput")
@@ -114,3 +115,9 @@ def test_every_error_of_the_gateway_has_a_page() -> None:
     for _, error in inspect.getmembers(errors, inspect.isclass):
         if issubclass(error, GatewayError):
             assert type_uri(error.code).removeprefix("/problems/") in KINDS, error
+
+
+def test_every_reason_of_the_parsers_has_a_page() -> None:
+    """The catalogue of problems names each reason why a document cannot be parsed."""
+    for code in Code:
+        assert type_uri(code.value).removeprefix("/problems/") in KINDS, code
