@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +22,9 @@ from local.testing import run_with_servers
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 STATE = PROJECT / ".actionstream"
+Instance = Annotated[
+    str | None, typer.Option(help="One that `up --name` started; `make run` if absent.")
+]
 
 
 def said(began: float) -> Callable[[str], None]:
@@ -59,6 +64,9 @@ def sentences() -> Iterator[None]:
 @app.callback()
 def local() -> None:
     """Run the real servers on this machine, without containers."""
+    # The servers may run as another user than who fetches and prepares their files; secrets are
+    # written with a mode of their own.
+    os.umask(0o022)
 
 
 @app.command()
@@ -70,9 +78,7 @@ def up(
 
     async def work() -> None:
         say = said(time.monotonic())
-        planned = estate.plan(
-            STATE / "instances" / name, ports.from_base(port_base), LocalSettings()
-        )
+        planned = estate.plan(state_of(name), ports.from_base(port_base), LocalSettings())
         async with supervised(planned, say) as supervisor:
             say("all servers are ready")
             for variable, value in planned.variables.items():
@@ -120,26 +126,37 @@ def fetch() -> None:
 
 
 @app.command()
-def status() -> None:
+def status(instance: Instance = None) -> None:
     """Show what runs: process, state, port, time, memory."""
-    overview.show(STATE, Console())
+    overview.show(state_of(instance), Console())
 
 
 @app.command()
 def logs(
     name: Annotated[str | None, typer.Argument(help="One program; all if absent.")] = None,
     lines: Annotated[int, typer.Option(help="Lines from the end of each log.")] = 20,
+    instance: Instance = None,
 ) -> None:
     """Print the ends of the logs."""
     with sentences():
-        overview.tail(STATE, name, lines, Console())
+        overview.tail(state_of(instance), name, lines, Console())
 
 
 @app.command()
-def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def reset(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    instance: Instance = None,
+) -> None:
     """Stop the run and delete its documents, indexes, secrets and logs."""
+    state = state_of(instance)
     if not yes:
-        typer.confirm(f"Delete all data, secrets and logs of {STATE.parent}?", abort=True)
+        typer.confirm(f"Stop the run and delete all data, secrets and logs of {state}?", abort=True)
     with sentences():
-        places = overview.reset(STATE, LocalSettings().cache)
+        places = overview.reset(state, LocalSettings().cache)
     print(f"deleted; the downloads stay in {places.cache}")
+
+
+def state_of(instance: str | None) -> Path:
+    """Returns: the folder of an instance that `up` started, or of `make run`."""
+    return STATE if instance is None else STATE / "instances" / instance

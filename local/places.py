@@ -58,8 +58,8 @@ class Places:
         return file
 
 
-def locate(state: Path, cache: Path | None) -> Places:
-    """Decide where everything is kept, and make the folders.
+def where(state: Path, cache: Path | None) -> Places:
+    """Decide where everything of a run is kept; nothing is made.
 
     Args:
         state: folder of secrets, logs and the record of what runs.
@@ -76,14 +76,22 @@ def locate(state: Path, cache: Path | None) -> Places:
     if root:
         mark = hashlib.sha256(str(state).encode()).hexdigest()[:12]
         data = Path("/var/lib/actionstream") / mark
-    places = Places(
+    return Places(
         cache=cache.resolve(), state=state, data=data, uid=UNPRIVILEGED_UID if root else None
     )
-    state.mkdir(parents=True, exist_ok=True)
-    state.chmod(0o700)
-    for folder in (places.cache, places.data, places.logs):
+
+
+def locate(state: Path, cache: Path | None) -> Places:
+    """Make the folders of a run, for the arguments of `where`.
+
+    Raises:
+        Obstacle: the servers' user cannot enter the cache.
+    """
+    places = where(state, cache)
+    for folder in (places.state, places.cache, places.data, places.logs):
         folder.mkdir(parents=True, exist_ok=True)
-    if root and not reachable(places.cache, UNPRIVILEGED_UID):
+    places.state.chmod(0o700)
+    if places.uid is not None and not reachable(places.cache, places.uid):
         raise Obstacle(
             f"As root the servers run as another user, who cannot enter {places.cache}: "
             "set ACTIONSTREAM_CACHE to a folder that everybody may enter."

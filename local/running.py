@@ -18,7 +18,7 @@ from local.supervisor import Supervisor
 
 WORKERS = 2
 PRODUCT = ("gateway", "worker_1", "worker_2")
-SAMPLE = "examples/documents/invoice-01.pdf"
+SAMPLE = "examples/documents/invoice-harbour-foods.pdf"
 
 
 async def run(state: Path, say: Callable[[str], None]) -> None:
@@ -112,8 +112,8 @@ The API is at {url} and described at {url}/docs. In a second terminal, in this f
   2. upload a file:   curl -sS {url}/v1/documents -F file=@{SAMPLE} \\
                         -H "Authorization: Bearer $ACTIONSTREAM_API_KEY"
   3. search it:       actionstream search "invoice total"
-  4. kill a worker, watch it come back, nothing lost:   kill -9 {worker}; make status
-  5. the logs are in {_short(planned.places.logs)}:   make logs, make logs NAME=worker-1
+  4. kill a worker and watch it come back with nothing lost: kill -9 {worker}; make status
+  5. the logs are in {_short(planned.places.logs)}: make logs, or make logs NAME=worker-1
 
 `actionstream demo --clear` removes the samples, `make reset` everything.
 Ctrl-C stops all that was started here; the data stays for the next `make run`.

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from local import record
 from local.errors import Obstacle
-from local.places import Places, locate
+from local.places import Places, where
 from local.record import Entry, State
 
 _STOP_LIMIT_S = 60.0
@@ -53,7 +53,11 @@ def table(state: Path, now: float) -> Table:
 
 
 def memory(entry: Entry) -> int:
-    """Returns: the resident bytes of a program and its children; shared pages count each time."""
+    """Returns: the bytes in memory of a program and its children.
+
+    A page that several processes share counts once where the system can tell (Linux); elsewhere
+    only what each has for itself counts.
+    """
     if entry.pid is None:
         return 0
     try:
@@ -64,7 +68,8 @@ def memory(entry: Entry) -> int:
     total = 0
     for one in family:
         try:
-            total += one.memory_info().rss
+            used = one.memory_full_info()
+            total += getattr(used, "pss", used.uss)
         except psutil.Error:
             # It ended between the listing and the question.
             continue
@@ -89,9 +94,10 @@ def tail(state: Path, name: str | None, lines: int, console: Console) -> None:
     """
     logs = sorted((state / "logs").glob("*.log"))
     chosen = [log for log in logs if name in (None, log.stem)]
+    if not logs:
+        raise Obstacle("There are no logs yet: start with `make run`.")
     if not chosen:
-        known = ", ".join(log.stem for log in logs) or "none yet"
-        raise Obstacle(f"There is no log of {name or 'anything'}: there are {known}.")
+        raise Obstacle(f"There is no log of {name}: there are {', '.join(x.stem for x in logs)}.")
     for log in chosen:
         console.rule(str(log), align="left")
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]:
@@ -124,9 +130,9 @@ def reset(state: Path, cache: Path | None) -> Places:
         Obstacle: the run does not end.
     """
     stop(state)
-    places = locate(state, cache)
-    shutil.rmtree(places.data)
-    for path in state.iterdir():
+    places = where(state, cache)
+    shutil.rmtree(places.data, ignore_errors=True)
+    for path in state.glob("*"):
         if path.name == "instances":
             continue
         if path.is_dir():
