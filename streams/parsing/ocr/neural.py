@@ -16,11 +16,10 @@ from streams.parsing.ocr.line import Line, Quad
 from streams.parsing.ocr.models import DETECTOR, RECOGNISER, TURN_TELLER, open_session
 from streams.parsing.ocr.picture import LONG_SIDE, MOST_PIXELS, as_rgb, bounded
 from streams.parsing.ocr.recognition import BothReadings, Reading, Recogniser
+from streams.parsing.ocr.script import believed
 from streams.parsing.ocr.turning import longest, looks_turned
 
 _NOISE = 0.5
-_SURE = 0.9
-_MAINLY = 0.9
 
 
 class NeuralEngine:
@@ -48,7 +47,7 @@ class NeuralEngine:
         boxes = self._right_way_up(pixels, boxes)
         readings = self._recogniser.read(pixels, boxes)
         scale = (image.width / picture.width, image.height / picture.height)
-        pairs = zip(boxes, _choose(readings), strict=True)
+        pairs = zip(boxes, believed(readings), strict=True)
         return [
             _line(box, reading, scale)
             for box, reading in pairs
@@ -71,21 +70,6 @@ def _sureness(readings: Sequence[BothReadings]) -> float:
     """Return the mean confidence of all characters read."""
     signs = [sureness for reading in readings for sureness in reading.free.confidences]
     return sum(signs) / len(signs) if signs else 0.0
-
-
-def _choose(readings: Sequence[BothReadings]) -> list[Reading]:
-    # On a page in Latin script a doubtful line comes out as stray Chinese characters, at a
-    # confidence of 0.3 to 0.85; real ones (a shop's Chinese name) are read at above 0.9.
-    letters = [sign for reading in readings for sign in reading.free.text if sign.isalpha()]
-    latin = sum(sign < "ɐ" for sign in letters)
-    if latin < len(letters) * _MAINLY:
-        return [reading.free for reading in readings]
-    return [
-        reading.free
-        if reading.free.confidence > _SURE and reading.free.text != reading.latin.text
-        else reading.latin
-        for reading in readings
-    ]
 
 
 def _line(box: Corners, reading: Reading, scale: tuple[float, float]) -> Line:

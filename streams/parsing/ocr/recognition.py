@@ -19,7 +19,9 @@ from streams.parsing.ocr.cutting import HEIGHT, Corners, Pixels, as_input, cut_o
 
 _NARROWEST = 48
 _WIDEST = 3200
-_LATIN_ENDS = 0x0180
+LATIN_ENDS = 0x0180
+"""The code point after the last letter of the European Latin alphabets (Latin Extended-A)."""
+
 _LATIN_EXTRAS = "ȘșȚț‘’‚“”„–—…•€‰™"  # noqa: RUF001 - these are the signs themselves
 
 
@@ -102,7 +104,7 @@ class Recogniser:
 
 
 def _is_latin(sign: str) -> bool:
-    return sign == "" or (sign.isprintable() and ord(sign) < _LATIN_ENDS) or sign in _LATIN_EXTRAS
+    return sign == "" or (sign.isprintable() and ord(sign) < LATIN_ENDS) or sign in _LATIN_EXTRAS
 
 
 def _tidy(signs: list[tuple[str, float, float]]) -> Reading:
