@@ -30,7 +30,9 @@ _WHOLE = re.compile(
     rf"\d{{3}})*)(?![\d]|[.,]\d| \d[A-Z]{{2}})"
     rf"|(?P<other>\d+(?:[.,' ]\d{{3}})*)\s?(?:€|EUR|CHF|USD|£)(?![A-Za-z]))"
 )
-_LOOSE = re.compile(r"(?<![\d.,])(?P<number>-?(?:[\dOolI]*\d ?[.,] ?|[.,])[\dOo]{2})(?![\w.,%])")
+_LOOSE = re.compile(
+    r"(?<![\d.,])(?P<number>-?(?:[\dOolI]{0,8}\d ?[.,] ?|[.,])[\dOo]{2})(?![\w.,%])"
+)
 _LETTERS = str.maketrans("OolI", "0011")
 
 

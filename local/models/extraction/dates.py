@@ -7,6 +7,7 @@ A pattern must survive OCR, which drops the space before a time (`25/12/20188:13
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 _MONTH_NAMES = (
     ("january", "januar", "janvier", "januari", "jan", "jänner", "janv"),
@@ -71,6 +72,8 @@ _MONTH_YEAR = re.compile(
 _DIGITS = str.maketrans("OolI|ZzS", "00111225")
 _MOST_DAYS = 31
 _MONTHS = 12
+_MOST_ON_A_LINE = 30
+"""Dates of a line that are looked at; printed lines hold two or three."""
 
 _PRESENT = r"(?:present|today|now|current|heute|aujourd['\u2019]hui|présent|ce jour|sekarang)"
 _TO = (
@@ -117,7 +120,7 @@ def find_dates(text: str) -> list[DateFound]:
     """
     found: list[DateFound] = []
     for pattern, certainty in _PATTERNS:
-        for match in pattern.finditer(text):
+        for match in islice(pattern.finditer(text), _MOST_ON_A_LINE):
             if not _possible(match):
                 continue
             if any(match.start() < f.end and f.start < match.end() for f in found):
@@ -163,7 +166,7 @@ _OPEN_END = re.compile(_TO + _PRESENT, re.IGNORECASE)
 
 def find_periods(text: str) -> list[DateFound]:
     """Spans of time in a line: two dates, months or years with a dash or `to` between them."""
-    ends = list(_period_ends(text))
+    ends = list(islice(_period_ends(text), _MOST_ON_A_LINE))
     found: list[DateFound] = []
     for left in sorted(ends, key=lambda f: (f.start, -f.end)):
         if found and left.start < found[-1].end:

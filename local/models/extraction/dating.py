@@ -9,16 +9,15 @@ from collections import Counter
 
 from local.models.extraction.dates import find_dates, has_clock
 from local.models.extraction.fields import Field
-from local.models.extraction.reading import Document, Reading, agree, shaped
+from local.models.extraction.reading import Document, Reading, agree
 from local.models.extraction.sheet import Line, fold, worded
 from local.models.extraction.words import any_of
 
 _OTHER = any_of(
     "expiry,expire,exp date,due,birth,valid until,delivery date,delivered,print date,best before,"
-    "check out,"
-    "member since,effective,takes effect,wef,since,printed,fallig,zahlbar,geburt,geboren,liefer,"
-    "echeance,"
-    "naissance,order date,promotion,until,gst approval,joined,points,prend effet,beginnt"
+    "check out,member since,effective,takes effect,wef,since,printed,fallig,zahlbar,geburt,"
+    "geboren,liefer,echeance,naissance,order date,promotion,until,gst approval,joined,points,"
+    "prend effet,beginnt"
 )
 _LABELLED = any_of("date,datum,tarikh,dated,dt,le,date time,receipt for")
 _SIGNED = re.compile(
@@ -37,7 +36,7 @@ def is_own_date(wanted: Field) -> bool:
 
 def read_date(document: Document, wanted: Field) -> Reading | None:
     """The date of a field: by its label, or for the document's own date by rank among all dates."""
-    labelled = shaped(document, wanted)
+    labelled = document.shaped(wanted)
     if not is_own_date(wanted):
         return agree(labelled)
     return _ranked(document, wanted, labelled)
@@ -49,7 +48,7 @@ def _claimed(document: Document, wanted: Field) -> set[int]:
         r.line
         for f in document.fields
         if f.kind == "date" and f.name != wanted.name and not is_own_date(f)
-        for r in shaped(document, f)[:1]
+        for r in document.shaped(f)[:1]
         if r.score > _CLAIM
     }
 

@@ -13,7 +13,7 @@ from local.models.extraction.lists import read_list
 from local.models.extraction.money import read_amount, read_percentage
 from local.models.extraction.naming import read_address, read_party, read_person
 from local.models.extraction.prose import read_text
-from local.models.extraction.reading import Document, Reading, agree, shaped
+from local.models.extraction.reading import Document, Reading, agree
 from local.models.extraction.sheet import read_sheet
 from local.models.extraction.tables import read_table
 from local.models.extraction.values import Found, find_tax_numbers, find_values
@@ -40,7 +40,7 @@ class Extraction:
 
 def _read_shaped(document: Document, wanted: Field) -> Reading | None:
     """A value by its label; one whose shape alone tells what it is, also without."""
-    readings = shaped(document, wanted)
+    readings = document.shaped(wanted)
     if readings:
         return agree(readings)
     taxed = wanted.kind == "identifier" and wanted.named("tax", "vat")

@@ -178,6 +178,7 @@ def left_text(
     return best[1:] if best else None
 
 
+_LONGEST = 400
 _EDGE_WORD = re.compile(
     r"^(?:[^\w(\[\"„«*#]|(?:x|kg|g|pcs?|stk|ea|unit)(?=\s|$))+|(?:[^\w)\]\"“»%.+#]|(?<=\s)(?:x|"
     r"kg)(?=\s|$))+$",
@@ -187,7 +188,7 @@ _EDGE_WORD = re.compile(
 
 def tidy_words(text: str) -> str:
     """A row's words with single spaces, without the signs and units of a multiplication around."""
-    words = " ".join(text.split())
+    words = " ".join(text.split())[:_LONGEST]
     for _ in range(2):
         words = _EDGE_WORD.sub("", words).strip()
     return words

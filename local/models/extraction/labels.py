@@ -10,6 +10,12 @@ from local.models.extraction.sheet import Cell, Line, Sheet
 _SHORT = 3
 _LONG_ENOUGH_GLUED = 7
 _SURE = 0.8
+_WIDEST = 300
+"""Characters behind a label in which its value may stand."""
+
+_MOST_ON_A_LINE, _MOST_HITS = 8, 500
+"""Hits of a field on a line and in all that are looked at, so that the cost stays bounded."""
+
 _SEPARATORS = " \t:.#°*_=|>\u2013\u2014"
 _OPENERS = " \t*•·-\u2013#([|"
 _CLOSED = re.compile(r"\s*$|\s*[.)]?\s*[:#=]|\s{2,}|\s*[._]{3,}")
@@ -93,13 +99,15 @@ def find_hits(sheet: Sheet, wanted: Field) -> list[Hit]:
         key = line.key
         for rank, label in enumerate(wanted.keys):
             at = key.find(label)
-            while at >= 0:
+            while at >= 0 and len(found) < _MOST_ON_A_LINE:
                 start, end = line.places[at], line.places[at + len(label) - 1] + 1
                 certainty = _certainty(line, start, end, len(label))
                 if certainty:
                     found.append(Hit(line, start, end, certainty, rank))
                 at = key.find(label, at + 1)
         hits += [h for h in found if not any(_covers(other, h) for other in found)]
+        if len(hits) > _MOST_HITS:
+            break
     return hits
 
 
@@ -133,6 +141,7 @@ def beside(hit: Hit, others: Sequence[Hit]) -> tuple[int, int]:
     end = min(
         (o.start for o in others if o.start >= hit.end and o.certainty >= _SURE), default=len(text)
     )
+    end = min(end, hit.end + _WIDEST)
     start = hit.end
     while start < end and text[start] in _SEPARATORS:
         start += 1

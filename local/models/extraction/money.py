@@ -5,10 +5,8 @@ from decimal import Decimal
 
 from local.models.extraction.amounts import to_number
 from local.models.extraction.fields import Field
-from local.models.extraction.reading import Document, Reading, agree, shaped
-from local.models.extraction.rows import read_rows
+from local.models.extraction.reading import Document, Reading, agree
 from local.models.extraction.sheet import Line
-from local.models.extraction.totals import TaxFound, find_tax
 from local.models.extraction.words import listed
 
 _TOTAL = frozenset(
@@ -17,6 +15,9 @@ _TOTAL = frozenset(
 _PART = frozenset(listed("subtotal,net,netto,net total,total ht,zwischensumme,sous-total"))
 _TAX = frozenset(listed("tax,vat,gst,mwst,tva,ust"))
 _PROVED = 0.08
+_MOST = 20
+"""Readings of a field that arithmetic looks at, so that its cost stays bounded."""
+
 _UNLABELLED = 0.75
 """Score of a part sum or a tax found by arithmetic alone: three printed numbers fit each other."""
 
@@ -29,20 +30,20 @@ def read_amount(document: Document, wanted: Field) -> Reading | None:
     """The amount of a field; a total's score rests on arithmetic, others' on labels and sums."""
     if _asks(wanted, _TOTAL):
         return _total(document)
-    readings = shaped(document, wanted)
+    readings = document.shaped(wanted)
     if not readings:
         return _by_arithmetic(document, wanted)
     total = document.totals[0].number if document.totals else None
-    checked = [_checked(document, wanted, r, total) for r in readings]
+    checked = [_checked(document, wanted, r, total) for r in readings[:_MOST]]
     return agree(sorted(checked, key=lambda r: -r.score))
 
 
 def read_percentage(document: Document, wanted: Field) -> Reading | None:
     """A percentage by its label, or the rate that multiplies a part sum into a tax."""
-    readings = shaped(document, wanted)
+    readings = document.shaped(wanted)
     if readings:
         return agree(readings)
-    found = _tax(document)
+    found = document.tax
     return _printed(found.rate, _UNLABELLED) if found and _asks(wanted, _TAX) else None
 
 
@@ -54,10 +55,6 @@ def _total(document: Document) -> Reading | None:
     return Reading(best.line.text[best.start : best.end], best.score, best.line.number)
 
 
-def _tax(document: Document) -> TaxFound | None:
-    return find_tax(read_rows(document.sheet))
-
-
 def _printed(place: tuple[Line, int, int], score: float) -> Reading:
     line, start, end = place
     return Reading(line.text[start:end].strip(), score, line.number)
@@ -66,7 +63,7 @@ def _printed(place: tuple[Line, int, int], score: float) -> Reading:
 def _by_arithmetic(document: Document, wanted: Field) -> Reading | None:
     """A part sum or a tax without a label, where part, rate, tax and total prove each other."""
     part, tax = _asks(wanted, _PART), _asks(wanted, _TAX)
-    found = _tax(document) if part or tax else None
+    found = document.tax if part or tax else None
     if found is None:
         return None
     return _printed(found.part if part else found.tax, _UNLABELLED)
@@ -81,7 +78,7 @@ def _checked(document: Document, wanted: Field, reading: Reading, total: Decimal
         to_number(partner.value)
         for other in document.fields
         if other.kind == "amount" and other.name != wanted.name and not _asks(other, _TOTAL)
-        for partner in shaped(document, other)
+        for partner in document.shaped(other)[:_MOST]
     ]
     if _adds_up(number, [p for p in parts if p is not None], total):
         return Reading(reading.value, min(0.98, reading.score + _PROVED), reading.line)

@@ -20,37 +20,29 @@ _LEGAL_WORD = re.compile(
 )
 _TRADE = any_of(
     "enterprise,trading,restoran,restaurant,hardware,stationery,pharmacy,farmasi,bakery,bakeries,"
-    "supermarket,"
-    "hypermarket,pasaraya,perniagaan,syarikat,kedai,electrical,services,holdings,industries,"
-    "industry,bookcentre,"
-    "book store,bookshop,kitchen,grocer,furniture,optical,clinic,klinik,confectionery,kopitiam,"
-    "bistro,boutique,"
-    "company,associates,partners,consulting,solutions,technologies,logistics,bank,sparkasse,"
-    "university,institute,"
-    "foundation,hotel,cake house,cafe,mini market,minimarket,motor,workshop,machinery,"
-    "engineering,petrol,station,"
+    "supermarket,hypermarket,pasaraya,perniagaan,syarikat,kedai,electrical,services,holdings,"
+    "industries,industry,bookcentre,book store,bookshop,kitchen,grocer,furniture,optical,clinic,"
+    "klinik,confectionery,kopitiam,bistro,boutique,company,associates,partners,consulting,"
+    "solutions,technologies,logistics,bank,sparkasse,university,institute,foundation,hotel,"
+    "cake house,cafe,mini market,minimarket,motor,workshop,machinery,engineering,petrol,station,"
     "marketing,department store,bookstore,studio,agency,insurance,versicherung,werkstatt,"
-    "boulangerie,librairie,"
-    "apotheke,backerei,buchhandlung,gasthaus,association,council,gallery,salon,seafood,catering,"
-    "food,fashion,"
-    "electronic,decor,beauty,stor,centre,shop,mart,markt,museum,hospital,trust"
+    "boulangerie,librairie,apotheke,backerei,buchhandlung,gasthaus,association,council,gallery,"
+    "salon,seafood,catering,food,fashion,electronic,decor,beauty,stor,centre,shop,mart,markt,"
+    "museum,hospital,trust"
 )
 _STREET = any_of(
     "jalan,jaian,taman,lorong,persiaran,kawasan,perindustrian,seksyen,bandar,lebuh,kampung,mukim,"
-    "tingkat,medan,"
-    "dataran,pusat,street,road,avenue,boulevard,floor,level,square,lane,drive,building,strasse,"
-    "platz,allee,quai,"
-    "chaussee,plaza,mall,basement,ground flr,complex,kompleks,wisma,menara,autoroute,highway,suite,"
-    "industrial park,blok,parade,terrace,gasse,promenade"
+    "tingkat,medan,dataran,pusat,street,road,avenue,boulevard,floor,level,square,lane,drive,"
+    "building,strasse,platz,allee,quai,chaussee,desa,bukit,sungai,pekan,simpang,lengkok,"
+    "lingkaran,solok,susur,laluan,arcade,commercial,heights,plaza,mall,basement,ground flr,"
+    "complex,kompleks,wisma,menara,autoroute,highway,suite,industrial park,blok,parade,terrace,"
+    "gasse,promenade"
 )
 _REGION = any_of(
     "selangor,kuala lumpur,johor,penang,pulau pinang,perak,melaka,negeri sembilan,pahang,kedah,"
-    "kelantan,"
-    "terengganu,sabah,sarawak,putrajaya,wilayah,petaling jaya,shah alam,darul,malaysia,singapore,"
-    "united states,"
-    "united kingdom,england,deutschland,germany,france,osterreich,austria,schweiz,suisse,"
-    "switzerland,india,"
-    "ireland,belgium,belgique,luxembourg"
+    "kelantan,terengganu,sabah,sarawak,putrajaya,wilayah,petaling jaya,shah alam,darul,malaysia,"
+    "singapore,united states,united kingdom,england,deutschland,germany,france,osterreich,"
+    "austria,schweiz,suisse,switzerland,india,ireland,belgium,belgique,luxembourg"
 )
 _STREET_WORD = re.compile(
     r"(?<![A-Za-z])(?:J[Ll][Nn]|T[Mm][Nn]|B[Dd][Rr]|K[Gg]\.?(?= [A-Z])|LOT|Lot|BLOCK|Block|"
@@ -78,14 +70,11 @@ _NUMBERED = re.compile(
 _ENDS_NUMBERED = re.compile(r"[A-ZÄÖÜ][^\d,:]{3,40} \d{1,4} ?[a-z]?")
 _STOP = any_of(
     "telefon,hotline,whatsapp,email,invoice,receipt,cashier,document no,doc no,bill no,sst id,"
-    "co reg,company reg,"
-    "reg no,regno,website,facture,rechnung,salesperson,tax id,vat no,vat reg,steuernummer,"
-    "customer service,"
-    "cash bill,cash sale,order no,opening hours,shopping hours,business hours,member,operator,"
-    "terminal,counter,"
-    "bill to,owned by,com my,operated by,managed by,kontoauszug,courriel,licensee,pin no,"
-    "credit card,"
-    "self service,sales memo,delivery order,check no,registration no,bill to,business reg"
+    "co reg,company reg,reg no,regno,website,facture,rechnung,salesperson,tax id,vat no,vat reg,"
+    "steuernummer,customer service,cash bill,cash sale,order no,opening hours,shopping hours,"
+    "business hours,member,operator,terminal,counter,bill to,owned by,com my,operated by,"
+    "managed by,kontoauszug,courriel,licensee,pin no,credit card,self service,sales memo,"
+    "delivery order,check no,registration no,bill to,business reg"
 )
 _STOP_WORD = re.compile(
     r"(?<![A-Za-z])(?:TEL|Tel|tel|[Tt][Ee]1|[lI]el|FAX|Fax|fax|PHONE|Phone|ROC|Roc|G[S5]T|Gst|"
@@ -101,11 +90,9 @@ _SUFFIX = re.compile(
 )
 _HEADING = any_of(
     "tax invoice,receipt,cash bill,invoice,welcome,simplified,thank you,official,customer copy,"
-    "rechnung,facture,"
-    "quittung,page,duplicate,reprint,original,copy,credit note,statement,kassenbon,ticket,bill,"
-    "cash sales,"
-    "adjustment note,selamat datang,statement of account,account statement,kontoauszug,"
-    "releve de compte"
+    "rechnung,facture,quittung,page,duplicate,reprint,original,copy,credit note,statement,"
+    "kassenbon,ticket,bill,cash sales,adjustment note,selamat datang,statement of account,"
+    "account statement,kontoauszug,releve de compte"
 )
 _REGISTRATION = re.compile(
     r"[\s(\[,:]*(?:(?:CO|COMPANY|ROC|SSM|REG|BUSINESS|NO|N0|LICEN[CS]E)[\s.:]*){0,4}\W*"
@@ -113,6 +100,10 @@ _REGISTRATION = re.compile(
     r"(?<=\()\s?\d{4,7}[- \u2013\u2014]?[A-Z0-9]?)\s?[)\]]?\W*$",
     re.IGNORECASE,
 )
+
+
+_LONGEST = 200
+"""Characters of a line that can be a name or an address; longer lines are running text."""
 
 
 def legal_form(line: str) -> bool:
@@ -178,10 +169,10 @@ def heading(line: str) -> bool:
 
 def registration(line: str) -> int:
     """Where a trailing company registration number begins in a line; its length if it has none."""
-    match = _REGISTRATION.search(line)
+    match = _REGISTRATION.search(line) if len(line) <= _LONGEST else None
     return match.start() if match and any(c.isdigit() for c in match[0]) else len(line)
 
 
 def tidy(line: Line) -> str:
     """A line's words with single spaces, without ornaments at its ends."""
-    return line.words.strip(" *-=~_|•·<>\"'`:;")
+    return line.words[:_LONGEST].strip(" *-=~_|•·<>\"'`:;")

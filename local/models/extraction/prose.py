@@ -11,10 +11,8 @@ from local.models.extraction.words import any_of
 
 _TITLE = any_of(
     "report,agreement,contract,lease,application,form,permit,registration,questionnaire,survey,"
-    "review,study,"
-    "analysis,vertrag,bericht,antrag,formular,anmeldung,vereinbarung,gutachten,contrat,rapport,"
-    "formulaire,"
-    "convention,bail,demande,inscription,etude,statement of work"
+    "review,study,analysis,vertrag,bericht,antrag,formular,anmeldung,vereinbarung,gutachten,"
+    "contrat,rapport,formulaire,convention,bail,demande,inscription,etude,statement of work"
 )
 _SALUTATION = re.compile(
     r"\s*(?:Dear|Hello|Hi|Sehr geehrte|Liebe|Guten Tag|Madame|Monsieur|Cher|Chère|Bonjour)\b"

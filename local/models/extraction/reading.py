@@ -9,8 +9,9 @@ from local.models.extraction.blocks import Block, read_blocks
 from local.models.extraction.fields import Field
 from local.models.extraction.labels import Hit, below, beside, find_hits, resolve
 from local.models.extraction.letterhead import Letterhead, read_letterhead
+from local.models.extraction.rows import Row, read_rows
 from local.models.extraction.sheet import Cell, Sheet
-from local.models.extraction.totals import TotalFound, rank_totals
+from local.models.extraction.totals import TaxFound, TotalFound, find_tax, rank_totals
 from local.models.extraction.values import Found, find_values
 
 _FAR = 15
@@ -79,7 +80,27 @@ class Document:
     @cached_property
     def totals(self) -> list[TotalFound]:
         """The amounts that may be the total, best first."""
-        return rank_totals(self.sheet)
+        return rank_totals(self.rows)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The lines that hold amounts."""
+        return read_rows(self.sheet)
+
+    @cached_property
+    def tax(self) -> TaxFound | None:
+        """A part sum, a rate and a tax that prove each other."""
+        return find_tax(self.rows)
+
+    @cached_property
+    def _shaped(self) -> dict[str, list[Reading]]:
+        return {}
+
+    def shaped(self, wanted: Field) -> list[Reading]:
+        """The result of `shaped`, worked out once for each field."""
+        if wanted.name not in self._shaped:
+            self._shaped[wanted.name] = shaped(self, wanted)
+        return self._shaped[wanted.name]
 
     def zone(self, hit: Hit) -> tuple[int, int]:
         """The part of a label's line in which its value may stand."""

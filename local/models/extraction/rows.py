@@ -10,23 +10,18 @@ from local.models.extraction.words import any_of, listed
 
 STRONG = any_of(
     "grand total,total due,amount due,total payable,amount payable,nett total,net total,"
-    "nett amount,nett amt,"
-    "net amt,rounded total,total rounded,total amt rounded,after rounding,after adj,after round,"
-    "balance due,"
-    "total to pay,amount to pay,final total,total amt payable,bill amount,amt due,payable amount,"
-    "to pay,"
-    "jumlah besar,jumlah bayaran,gesamtbetrag,rechnungsbetrag,endbetrag,bruttobetrag,gesamtsumme,"
-    "zu zahlen,"
-    "zahlbetrag,total ttc,net a payer,montant ttc,total a payer,montant total,invoice total,"
-    "total incl,bill total"
+    "nett amount,nett amt,net amt,rounded total,total rounded,total amt rounded,after rounding,"
+    "after adj,after round,balance due,total to pay,amount to pay,final total,total amt payable,"
+    "bill amount,amt due,payable amount,to pay,jumlah besar,jumlah bayaran,gesamtbetrag,"
+    "rechnungsbetrag,endbetrag,bruttobetrag,gesamtsumme,zu zahlen,zahlbetrag,total ttc,"
+    "net a payer,montant ttc,total a payer,montant total,invoice total,total incl,bill total"
 )
 MEDIUM = any_of("total,totai,jumlah,summe,gesamt,ttc,brutto,montant du")
 WEAK = any_of("amount,amt,betrag,montant,fare,charges,harga")
 INCLUSIVE = any_of("incl,inclusive,including,with gst,after gst,w gst,w tax,termasuk")
 PART = any_of(
     "sub total,sub ttl,sub tota,zwischensumme,sous total,excl,exclusive,before,taxable,netto,"
-    "total ht,"
-    "montant ht,without,w/o,nettobetrag,supplies,sales value,amount ht,excluding"
+    "total ht,montant ht,without,w/o,nettobetrag,supplies,sales value,amount ht,excluding"
 )
 TAX = any_of("gst,vat,sst,mwst,tva,tax,ust,service charge,svc,steuer,cukai,serv chg,service chg")
 NOT_MONEY = any_of(
@@ -39,8 +34,7 @@ ROUNDING = any_of(
 CHANGE = any_of("change,baki,balance,kembali,ruckgeld,zuruck,rendu,monnaie,chg,wechselgeld")
 TENDERED = any_of(
     "cash,tender,paid,payment,visa,master,amex,card,debit,tunai,received,accepted,gegeben,bar,"
-    "especes,carte,"
-    "bayar,pay,amt recd,credit,gegeben"
+    "especes,carte,bayar,pay,amt recd,credit,gegeben"
 )
 _TAX_HEAD = any_of("gst,gsj,sst,vat,mwst,tva,tax,cst,gst summary")
 _HEAD_WORDS = any_of(

@@ -12,8 +12,8 @@ from functools import cached_property, lru_cache
 LONGEST_LINE = 2_000
 """Characters of a line that are looked at: printed lines are under 300, longer ones are data."""
 
-MOST_LINES = 20_000
-"""Lines of a document that are looked at, about 300 pages."""
+MOST_LINES, MOST_CHARACTERS = 20_000, 1_000_000
+"""Lines and characters of a document that are looked at, about 300 pages."""
 
 _CELL = re.compile(r"\S+(?: \S+)*")
 _CONFUSED = str.maketrans("015678i|", "olsgtbll")
@@ -129,7 +129,7 @@ class Sheet:
 def read_sheet(text: str) -> Sheet:
     """The lines of a text whose pages are parted by form feeds; blank lines become `gap`."""
     lines: list[Line] = []
-    for page, body in enumerate(text.split("\f")):
+    for page, body in enumerate(text[:MOST_CHARACTERS].split("\f")):
         gap = False
         for raw in body.splitlines():
             row = raw[:LONGEST_LINE].expandtabs(4).rstrip()

@@ -38,9 +38,8 @@ _SHORT_DATE = re.compile(
 )
 _CARRIED = any_of(
     "carried forward,brought forward,ubertrag,report a nouveau,opening balance,closing balance,"
-    "alter kontostand,"
-    "neuer kontostand,ancien solde,nouveau solde,alter saldo,neuer saldo,anfangssaldo,endsaldo,"
-    "solde initial"
+    "alter kontostand,neuer kontostand,ancien solde,nouveau solde,alter saldo,neuer saldo,"
+    "anfangssaldo,endsaldo,solde initial"
 )
 _POSITIONED, _ORDERED, _PROVED = 0.85, 0.65, 0.1
 _WORDS, _WORDS_ABOVE = 0.05, 0.2

@@ -9,11 +9,10 @@ from local.models.extraction.grid import Column
 from local.models.extraction.labels import find_hits
 from local.models.extraction.lists import read_pairs
 from local.models.extraction.reading import Document
-from local.models.extraction.rows import is_summary_head, read_rows, weigh_label
+from local.models.extraction.rows import is_summary_head, weigh_label
 from local.models.extraction.sections import Row, read_entries
 from local.models.extraction.sheet import Line, Sheet
 from local.models.extraction.table_rows import RowBuilder
-from local.models.extraction.totals import find_tax
 
 _MOST_ROWS = 2_000
 _QUIET_LINES = 6
@@ -85,7 +84,7 @@ def _grid(document: Document, columns: Sequence[Field]) -> list[Row]:
     """The rows of a table of amounts, from each header (or the top) to the total below it."""
     headers = find_headers(document.sheet, columns)
     builder = RowBuilder(columns)
-    proved = find_tax(read_rows(document.sheet))
+    proved = document.tax
     closing = {proved.part[0].number, proved.tax[0].number} if proved else set()
     inside, quiet = not headers, 0
     for line in document.sheet.lines:

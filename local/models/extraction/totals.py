@@ -20,16 +20,18 @@ from local.models.extraction.rows import (
     TAX,
     TENDERED,
     Row,
-    read_rows,
     weigh_row,
 )
-from local.models.extraction.sheet import Line, Sheet
+from local.models.extraction.sheet import Line
 
 _PAID, _TAXED, _SUMMED = 3, 2, 1
 _TOTAL_WORD, _STRONG_WORD = 3.0, 3.5
 _CENT = Decimal("0.02")
 _LARGEST_STEP = Decimal("0.1")
 _MOST_PAIRS = 8
+_MOST_ROWS = 100
+"""Rows at the end of a document that arithmetic looks at, so that its cost stays bounded."""
+
 _FEW_ITEMS = 2
 _NO_MONEY = -2
 """Weight of words at or below which arithmetic does not make an amount the total."""
@@ -62,12 +64,12 @@ class TaxFound:
 def find_tax(rows: Sequence[Row]) -> TaxFound | None:
     """The first row whose percentage of an earlier amount is the row's own amount, to two cents."""
     printed = {r.last for r in rows}
-    for place, row in enumerate(rows):
+    for place, row in list(enumerate(rows))[-_MOST_ROWS:]:
         for start, end in find_percentages(row.line.text):
             rate = to_number(row.line.text[start:end].rstrip("% "))
             if not rate:
                 continue
-            for part in rows[:place]:
+            for part in rows[max(0, place - _MOST_ROWS) : place]:
                 due = part.last * rate / 100
                 if abs(due - row.last) < _CENT and part.last + row.last in printed:
                     return TaxFound(
@@ -97,8 +99,8 @@ def _proofs(rows: Sequence[Row]) -> Counter[Decimal]:
         if TENDERED.search(r.label) and not CHANGE.search(r.label) and not STRONG.search(r.label)
     )
     change = [abs(r.last) for r in body if CHANGE.search(r.label) and not STRONG.search(r.label)]
-    for paid, times in tendered.items():
-        for back in change:
+    for paid, times in list(tendered.items())[-_MOST_PAIRS:]:
+        for back in change[-_MOST_PAIRS:]:
             due = paid - back
             if due > 0 and printed[due] > (0 if back else times):
                 proofs[due] = _PAID
@@ -135,19 +137,19 @@ def _sums_of_items(rows: Sequence[Row]) -> set[Decimal]:
 def _rounded(rows: Sequence[Row]) -> set[Decimal]:
     """Amounts that are a labelled total plus or minus a rounding line that is not zero."""
     steps = [r.last for r in rows if ROUNDING.search(r.label) and 0 < abs(r.last) < _LARGEST_STEP]
-    totals = [r.last for r in rows if weigh_row(r) > 0 and not r.summary]
+    totals = [r.last for r in rows[-_MOST_ROWS:] if weigh_row(r) > 0 and not r.summary]
     printed = {a[2] for r in rows for a in r.amounts}
-    return {t + s for t in totals for s in (*steps, *(-s for s in steps)) if t + s in printed}
+    both = (*steps[-_MOST_PAIRS:], *(-s for s in steps[-_MOST_PAIRS:]))
+    return {t + s for t in totals for s in both if t + s in printed}
 
 
-def rank_totals(sheet: Sheet) -> list[TotalFound]:
+def rank_totals(rows: Sequence[Row]) -> list[TotalFound]:
     """The amounts that may be the total, best first; empty when the page holds no amounts.
 
     Scores: 0.96 proved by what was paid and labelled, 0.92 proved by sums, 0.9 a strong label and
     repeated, 0.82 a strong label, 0.75 the word total alone, 0.35 the largest amount of a page
     without such words; 0.15 less where another labelled amount disagrees and nothing is proved.
     """
-    rows = read_rows(sheet)
     if not rows:
         return []
     proofs, rounded = _proofs(rows), _rounded(rows)

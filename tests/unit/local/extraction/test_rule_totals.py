@@ -2,13 +2,14 @@
 
 import pytest
 
+from local.models.extraction.rows import read_rows
 from local.models.extraction.sheet import read_sheet
 from local.models.extraction.totals import rank_totals
 
 
 def total_of(*lines: str) -> tuple[str, float]:
     """The amount that is ranked first, as printed, and its score."""
-    best = rank_totals(read_sheet("\n".join(lines)))[0]
+    best = rank_totals(read_rows(read_sheet("\n".join(lines))))[0]
     return best.line.text[best.start : best.end], best.score
 
 
@@ -105,4 +106,4 @@ def test_disagreeing_totals_lower_the_score() -> None:
 
 def test_a_page_without_amounts_has_no_total() -> None:
     """No amount, no candidate."""
-    assert rank_totals(read_sheet("nothing to pay")) == []
+    assert rank_totals(read_rows(read_sheet("nothing to pay"))) == []
