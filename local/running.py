@@ -10,7 +10,6 @@ from local import estate, ollama, ports, secrets_file
 from local.environment import LocalSettings, inherited
 from local.errors import Obstacle
 from local.estate import Estate
-from local.places import PROJECT
 from local.program import Program, always
 from local.servers import product
 from local.session import first_problem, supervised
@@ -18,7 +17,6 @@ from local.supervisor import Supervisor
 
 WORKERS = 2
 PRODUCT = ("gateway", "worker_1", "worker_2")
-SAMPLE = "examples/documents/invoice-harbour-foods.pdf"
 
 
 async def run(state: Path, say: Callable[[str], None]) -> None:
@@ -45,7 +43,7 @@ async def run(state: Path, say: Callable[[str], None]) -> None:
                 except Obstacle as obstacle:
                     # What went wrong with a sample is found while all is up, not after.
                     say(f"{obstacle} Everything stays up: look with `make logs`.")
-                _explain(planned, supervisor)
+                _explain(planned)
 
 
 async def bring_up(supervisor: Supervisor, planned: Estate, say: Callable[[str], None]) -> None:
@@ -99,28 +97,11 @@ async def _with_models(planned: Estate, say: Callable[[str], None]) -> Estate:
     return planned.with_model_server()
 
 
-def _explain(planned: Estate, supervisor: Supervisor) -> None:
-    """Print what a person can do next, in a second terminal."""
+def _explain(planned: Estate) -> None:
+    """Print how the run ends; what to do with it stands above, in the words of the demo."""
     url = planned.variables["ACTIONSTREAM_GATEWAY_URL"]
-    environment = _short(planned.places.state / secrets_file.FILE)
-    worker = supervisor.pids().get("worker-1", 0)
     print(
-        f"""
-The API is at {url} and described at {url}/docs. In a second terminal, in this folder:
-
-  1. source {environment} && source .venv/bin/activate
-  2. upload a file:   curl -sS {url}/v1/documents -F file=@{SAMPLE} \\
-                        -H "Authorization: Bearer $ACTIONSTREAM_API_KEY"
-  3. search it:       actionstream search "invoice total"
-  4. kill a worker and watch it come back with nothing lost: kill -9 {worker}; make status
-  5. the logs are in {_short(planned.places.logs)}: make logs, or make logs NAME=worker-1
-
-`actionstream demo --clear` removes the samples, `make reset` everything.
-Ctrl-C stops all that was started here; the data stays for the next `make run`.
-""",
+        f"\nThe API stays up at {url}. Ctrl-C stops all that was started here and nothing else; "
+        "the data stays for the next `make run`.\n",
         flush=True,
     )
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else str(path)
