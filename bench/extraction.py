@@ -1,7 +1,7 @@
 """Measures extraction from files to fields, and how honest its confidences are; fits them.
 
-    python -m bench.extraction --data DIR [--fit]           with the local models
-    python -m bench.extraction --model NAME --ollama-url URL    with any other
+    python -m bench extraction --data DIR [--fit]           with the local models
+    python -m bench extraction --model NAME --ollama-url URL    with any other
 
 Every other document is for fitting, the rest for reporting. Writes a reliability plot, and with
 `--fit` the weights of the model's family into `streams/extraction/confidence.json`.
@@ -36,7 +36,7 @@ rules, written with 100 receipts in view, was wrong 3 to 8 points more often on 
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.extraction", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench extraction", description=__doc__)
     parser.add_argument("--samples", type=Path, default=_PROJECT / "examples" / "documents")
     parser.add_argument("--data", type=Path, default=_PROJECT.parent / "shared" / "data")
     parser.add_argument("--model", default="local-extractive")
@@ -90,7 +90,7 @@ def _fitted(judged: Sequence[Judged], model: str) -> Parameters:
             absent=_blind([one.blind() for one in absent], PRIOR_ABSENT),
         )
     fitted: dict[str, str | int] = {
-        "command": "python -m bench.extraction --fit",
+        "command": "python -m bench extraction --fit",
         "date": datetime.now(UTC).date().isoformat(),
         "model": model,
         "documents": len(judged),

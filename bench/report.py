@@ -133,11 +133,34 @@ def figures(judged: Sequence[Judged]) -> dict[str, Any]:
         "fields_end_to_end": _scores(end_to_end),
         "table_cells": _scores(cells),
         "groups": groups,
+        "review": _review(judged),
         "calibration": {
             "values": _honesty([s for s in seen_present(judged) if s.weight == 1.0]),
             "values_and_cells": _honesty(seen_present(judged)),
             "absences": _honesty(seen_absent(judged)),
         },
+    }
+
+
+def _review(judged: Sequence[Judged]) -> dict[str, Any]:
+    """What `needs_review` is worth: how many documents it asks to look at, and what it catches.
+
+    A document is right where all its required fields are whose truth is known.
+    """
+    rated: list[tuple[bool, bool]] = []
+    for one in judged:
+        needed = [match for match in one.matches if one.required(match) and match.answer]
+        if needed:
+            weakest = min(match.answer.confidence for match in needed if match.answer)
+            flagged = weakest < builtin()[one.case.type].review_threshold
+            rated.append((flagged, all(match.meant for match in needed)))
+    passed = [right for flagged, right in rated if not flagged]
+    wrong = [flagged for flagged, right in rated if not right]
+    return {
+        "documents": len(rated),
+        "flagged": sum(flagged for flagged, _ in rated),
+        "right_of_unflagged": round(sum(passed) / len(passed), 3) if passed else None,
+        "wrong_caught": round(sum(wrong) / len(wrong), 3) if wrong else None,
     }
 
 
@@ -191,6 +214,12 @@ def _print_figures(found: dict[str, Any]) -> None:
             f"micro-F1 {name:20} strict {scores['f1_strict']:.3f}  loose {scores['f1_loose']:.3f}"
             f"  meant {scores['f1_meant']:.3f}"
         )
+    review = found["review"]
+    print(
+        f"needs_review: {review['flagged']} of {review['documents']} documents;"
+        f" wrong ones caught {review['wrong_caught']};"
+        f" right among the others {review['right_of_unflagged']}"
+    )
     for name, one in found["calibration"].items():
         print(
             f"calibration {name:17} n {one['answers']:4}  right {one['right']:.3f}  ECE"
