@@ -1,5 +1,6 @@
 """The messages of the AsyncAPI document: headers, payloads, examples."""
 
+import re
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -10,8 +11,11 @@ from schemas.envelope import Envelope
 from schemas.examples import examples
 from schemas.topics import CATALOGUE, Topic
 
+# Python's own way to name a group, which other languages' patterns do not know.
+_NAMED_GROUP: Final = re.compile(r"\(\?P<\w+>")
+
 HEADERS: Final = {
-    "request-id": "The request; an outside producer chooses a UUID, which is its own in the tenant.",
+    "request-id": "The request; an outside producer chooses a UUID, its own within the tenant.",
     "gpt-id": "The tenant.",
     "schema": "Name and version of the value's form, such as document-parsed.v1.",
     "subject": "The end user inside the tenant; absent for a plain key.",
@@ -87,7 +91,7 @@ def _headers() -> dict[str, Any]:
         if header == "part":
             schema["pattern"] = "^[0-9]+$"
         elif said:
-            schema["pattern"] = said[0].pattern.replace("(?P<", "(?<")
+            schema["pattern"] = _NAMED_GROUP.sub("(?:", said[0].pattern)
         properties[header] = schema
         if field.is_required():
             required.append(header)
