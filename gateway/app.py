@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import AsyncIterator
+from types import FrameType
 from typing import Any, Final
 
 import uvicorn
@@ -27,7 +28,7 @@ from gateway.routes import (
 )
 from gateway.routes import problems as problem_pages
 from gateway.settings import GatewaySettings
-from gateway.state import opened
+from gateway.state import State, opened
 
 ROUTERS: Final = (
     uploads.router,
@@ -42,6 +43,8 @@ ROUTERS: Final = (
     reference.router,
     problem_pages.router,
 )
+_GRACE_S: Final = 15
+
 MODELS: Final = (*uploads.MODELS, *document_types.MODELS)
 
 
@@ -72,8 +75,9 @@ def openapi_document() -> dict[str, Any]:
 def serve(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT; calls in flight get time to end."""
     logs.configure(settings)
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -83,8 +87,23 @@ def serve(settings: GatewaySettings) -> None:
         access_log=False,
         server_header=False,
         forwarded_allow_ips=settings.forwarded_allow_ips,
-        timeout_graceful_shutdown=settings.max_wait_s + 5,
+        timeout_graceful_shutdown=_GRACE_S,
     )
+    _Server(config, app).run()
+
+
+class _Server(uvicorn.Server):
+    """Ends the waiting of calls as soon as it is told to stop, so that they are answered."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        state: State | None = getattr(self._app.state, "gateway", None)
+        if state is not None:
+            state.results.stop_waiting()
 
 
 def _routed(lifespan: Any = None) -> FastAPI:  # noqa: ANN401 - Starlette's lifespan

@@ -15,6 +15,7 @@ from gateway import kafka
 from gateway.errors import MaybePublished, QueueFull, Unavailable
 from gateway.settings import GatewaySettings
 from schemas.envelope import Headers
+from schemas.topics import MAX_MESSAGE_BYTES
 
 _POLL_S = 0.1
 # With these, librdkafka never handed the record to a broker.
@@ -37,20 +38,19 @@ class Publisher:
         self._prefix = settings.topic_prefix
         self._timeout_s = settings.publish_timeout.total_seconds()
         self._published = published
-        self._producer = Producer(
-            {
-                **kafka.options(settings, "publisher"),
-                "acks": "all",
-                "enable.idempotence": True,
-                "linger.ms": 0,
-                "partitioner": "murmur2_random",
-                "delivery.timeout.ms": int(self._timeout_s * 1000),
-                "request.timeout.ms": max(1000, int(self._timeout_s * 500)),
-                "queue.buffering.max.messages": settings.max_queued_records,
-                "message.max.bytes": 1_048_576,
-                "topic.metadata.propagation.max.ms": 3000,
-            }
-        )
+        self._options = {
+            **kafka.options(settings, "publisher"),
+            "acks": "all",
+            "enable.idempotence": True,
+            "linger.ms": 0,
+            "partitioner": "murmur2_random",
+            "delivery.timeout.ms": int(self._timeout_s * 1000),
+            "request.timeout.ms": max(1000, int(self._timeout_s * 500)),
+            "queue.buffering.max.messages": settings.max_queued_records,
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "topic.metadata.propagation.max.ms": 3000,
+        }
+        self._producer = Producer(self._options)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="kafka-publisher", daemon=True)
         self._thread.start()
@@ -86,6 +86,9 @@ class Publisher:
             raise QueueFull("too many requests wait for the brokers; try again") from error
         except KafkaException as error:
             self._published(topic, "refused")
+            if error.args[0].fatal():
+                # An idempotent producer that has lost its order never sends again.
+                self._producer = Producer(self._options)
             raise Unavailable("the brokers cannot take the request now; try again") from error
         await self._delivery(topic, delivered)
 

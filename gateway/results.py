@@ -31,12 +31,13 @@ class TooManyWaiters(Exception):
 
 
 class Waiter:
-    """One call that waits for one request."""
+    """One call that waits for one request. `ended`: the gateway stops, waiting is over."""
 
-    __slots__ = ("_event",)
+    __slots__ = ("_event", "ended")
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self.ended = False
 
     def wake(self) -> None:
         """End the wait: the row may have changed."""
@@ -110,6 +111,17 @@ class Results:
             others.discard(waiter)
             if not others:
                 del self._waiters[request_id]
+
+    def stop_waiting(self) -> None:
+        """Have all calls answer as things stand, and none wait from now on; for any thread."""
+        self._from_thread(self._end_waiting)
+
+    def _end_waiting(self) -> None:
+        self._limit = 0
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                waiter.ended = True
+                waiter.wake()
 
     def close(self) -> None:
         """End the thread; blocks for a poll's length."""

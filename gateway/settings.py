@@ -1,9 +1,8 @@
 """Settings of the gateway."""
 
 from datetime import timedelta
-from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
 from schemas.settings import (
     KafkaSettings,
@@ -75,10 +74,3 @@ class GatewaySettings(
     max_queued_records: int = Field(
         default=10_000, ge=1, description="Records not yet acknowledged; beyond it calls get 503."
     )
-
-    @model_validator(mode="after")
-    def _publishing_ends_before_the_longest_wait(self) -> Self:
-        # A GPT gives up after 45 s, so the two together must stay below that.
-        if self.max_wait_s + self.publish_timeout.total_seconds() > 300:  # noqa: PLR2004
-            raise ValueError("max_wait_s and publish_timeout together are longer than any client")
-        return self

@@ -113,7 +113,10 @@ async def until_final(read: Any, waiter: Waiter, deadline: float) -> Row | None:
     """Returns: the row as soon as it is final, or as it is at the deadline (loop time)."""
     loop = asyncio.get_running_loop()
     row: Row | None = await read()
-    while (row is None or row["status"] not in FINAL) and (left := deadline - loop.time()) > 0:
+    while row is None or row["status"] not in FINAL:
+        left = deadline - loop.time()
+        if left <= 0 or waiter.ended:
+            break
         await waiter.wait(left)
         row = await read() or row
     return row

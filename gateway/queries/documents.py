@@ -1,5 +1,6 @@
 """Reads of documents: one, a page of them, its timeline and its attachments."""
 
+import asyncio
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,6 +25,10 @@ from schemas.tables import DOCUMENTS, STEPS
 from schemas.where import Condition
 
 _ATTACHMENTS: Final = 100
+_PAGE_CHARS: Final = 80_000
+"""Characters of a page; a GPT refuses answers of 100,000."""
+
+_ROW_CHARS: Final = 700
 _STEPS: Final = 1000
 _SUMMARY: Final = (
     "document_id",
@@ -104,11 +109,18 @@ async def page(
     if after is not None:
         statement = statement.where(tuple_(*order) < tuple_(*after))
     rows = await reader.rows(statement)
-    return DocumentPage(
-        items=[summary(row) for row in rows[:limit]],
-        next_cursor=None,
-        has_more=len(rows) > limit,
-    )
+    items = _fitting([summary(row) for row in rows[:limit]])
+    return DocumentPage(items=items, next_cursor=None, has_more=len(rows) > len(items))
+
+
+def _fitting(items: list[DocumentSummary]) -> list[DocumentSummary]:
+    """Returns: the first items, at least one, that a GPT takes at once."""
+    chars = 0
+    for count, item in enumerate(items):
+        chars += len(str(item.fields)) + len(str(item.metadata)) + _ROW_CHARS
+        if count and chars > _PAGE_CHARS:
+            return items[:count]
+    return items
 
 
 def summary(row: Row) -> DocumentSummary:
@@ -126,12 +138,15 @@ def _shown(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
 async def detail(reader: Reader, principal: Principal, row: Row) -> DocumentDetail:
     """Returns: a document with its timeline and its attachments."""
     document_id = row["document_id"]
+    timeline, attachments = await asyncio.gather(
+        _timeline(reader, principal, document_id), _attachments(reader, principal, document_id)
+    )
     names = (*_SUMMARY, "request_id", "run_id", "sha256", "chunk_count")
     return DocumentDetail(
         **_shown(row, names),
         retry_after_s=None if row["status"] in FINAL else ASK_AGAIN_S,
-        timeline=await _timeline(reader, principal, document_id),
-        attachments=await _attachments(reader, principal, document_id),
+        timeline=timeline,
+        attachments=attachments,
         links=links(document_id),
     )
 

@@ -143,3 +143,14 @@ async def test_a_failed_reader_wakes_all_and_reads_again(
         broker.inbox.put(record("a"))
         assert await waiter.wait(5)
     assert len(broker.consumers) == 2
+
+
+async def test_a_stopping_gateway_lets_nobody_wait(results: Results) -> None:
+    """Who waits is answered at once, and who comes later does not begin to wait."""
+    async with results.waiter("a") as waiter:
+        results.stop_waiting()
+        assert await waiter.wait(5)
+        assert waiter.ended
+        with pytest.raises(TooManyWaiters):
+            async with results.waiter("b"):
+                pass
