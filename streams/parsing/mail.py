@@ -1,5 +1,6 @@
 """Mails (EML): who, to whom, when and what about, the best text body, and the attached files."""
 
+import contextlib
 import email
 import email.policy
 import re
@@ -16,6 +17,8 @@ from streams.parsing.web_page import render
 
 SHOWN_HEADERS = ("From", "To", "Cc", "Date", "Subject")
 MAX_NAME_CHARS = 200
+MAX_HEADER_CHARS = 10_000
+"""Decoding a longer header takes time that grows with the square of its length."""
 _UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f/\\]+")
 
 
@@ -51,11 +54,12 @@ def _too_many(what: str) -> Unparsable:
 
 
 def _header(message: MIMEPart, name: str) -> str:
-    """Return a header decoded, or as it stands where it cannot be."""
-    try:
-        value = str(message.get(name, ""))
-    except (LookupError, ValueError, AttributeError, TypeError):
-        value = next((raw for key, raw in message.raw_items() if key.lower() == name.lower()), "")
+    """Return a header decoded, or as it stands where it cannot be or is beyond all measure."""
+    raw = next((str(raw) for key, raw in message.raw_items() if key.lower() == name.lower()), "")
+    value = raw[:MAX_HEADER_CHARS]
+    if len(raw) <= MAX_HEADER_CHARS:
+        with contextlib.suppress(LookupError, ValueError, AttributeError, TypeError):
+            value = str(message.get(name, ""))
     return " ".join(value.split())
 
 

@@ -8,6 +8,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from streams.parsing.bout import Bout
 from streams.parsing.columns import align
+from streams.parsing.errors import Code, Unparsable
 from streams.parsing.page import ParsedPart
 from streams.parsing.plain_pages import decode
 
@@ -30,11 +31,16 @@ TERMS = frozenset({"dt", "dd"})
 SHOWN_INPUTS = frozenset({"text", "email", "tel", "number", "date", "url", "search"})
 MAX_NESTED = 10
 """Tables further inside one another than this are read as running text."""
+MAX_DEPTH = 4_000
 MAX_SPAN = 100
 _CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE
 )
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_CONTAINER = re.compile(
+    r"<(/?)(?:div|span|dl|ol|ul|blockquote|section|article|main|table|center|fieldset|form)\b",
+    re.IGNORECASE,
+)
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
@@ -52,12 +58,29 @@ def parse(bout: Bout) -> ParsedPart:
 
 
 def render(html: str) -> tuple[str, str | None]:
-    """Return the visible text of `html`, a block a line, and its title."""
+    """Return the visible text of `html`, a block a line, and its title.
+
+    Raises:
+        Unparsable: corrupt, where elements stand thousands deep in one another.
+    """
+    _check_nesting(html)
     tree = LexborHTMLParser(html)
     named = tree.css_first("title")
     title = _SPACE.sub(" ", named.text()).strip() if named is not None else ""
     lines = _Flow(depth=0).read(tree.body) if tree.body is not None else []
     return "\n".join(lines), title or None
+
+
+def _check_nesting(html: str) -> None:
+    """Refuse what would keep the parser busy for hours: its work grows with the square of depth."""
+    depth = 0
+    for tag in _CONTAINER.finditer(html):
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        if depth > MAX_DEPTH:
+            raise Unparsable(
+                Code.CORRUPT,
+                f"The HTML nests elements more than {MAX_DEPTH:,} deep; save it again.",
+            )
 
 
 @dataclass(slots=True)

@@ -116,6 +116,8 @@ def test_too_many_attachments_are_refused(refusal: Refusal, message: EmailMessag
         b"Subject: s\nContent-Type: multipart/mixed; boundary=x\n\nno parts at all",
         b"Subject: s\nContent-Transfer-Encoding: base64\n\n!!!! body",
         b"Subject: s\nContent-Type: text/plain; charset=\xff\xfe\n\nbody",
+        b"From: " + b"a@b <" * 20_000 + b"\n\nbody",
+        b"Subject: " + b"=?utf-8?q?=?=" * 20_000 + b"\n\nbody",
         b"From: a\x00b@example.com\n\nbody \x00\xff",
         b"Subject: s\nContent-Type: message/rfc822\n\nSubject: inner\n\nbody",
     ],

@@ -138,6 +138,12 @@ def test_deeply_nested_html_is_read(parse: Parse) -> None:
         assert parse(f"{source}deep".encode(), HTML).pages[0].text.split()[-1] == "deep"
 
 
+@pytest.mark.parametrize("piece", ["<div>", "<dl><dt>", "<ol><li>", "<b><span>"])
+def test_html_nested_beyond_all_measure_is_refused(refusal: Refusal, piece: str) -> None:
+    """It would take the parser hours."""
+    assert refusal(piece.encode() * 100_000, HTML).code == "corrupt"
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_csv_becomes_aligned_columns(parse: Parse, delimiter: str) -> None:
     """Whatever the delimiter, quoted cells with delimiters and line ends included."""
