@@ -5,38 +5,26 @@ import functools
 import hashlib
 import json
 from importlib import resources
-from pathlib import Path
-from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from gateway.errors import NotFound
+from gateway.routes.health import app_version
 
 router = APIRouter(include_in_schema=False)
-
-_PLACES: Final = (
-    # As a wheel carries it, and as a checkout has it.
-    Path(str(resources.files("gateway"))) / "data" / "asyncapi.json",
-    Path(__file__).parents[2] / "docs" / "reference" / "asyncapi.json",
-)
 
 
 @router.get("/openapi.json")
 async def get_openapi_document(request: Request) -> Response:
     """The OpenAPI 3.1 document of this gateway."""
-    document: dict[str, Any] = request.app.openapi()
-    return JSONResponse(document)
+    return JSONResponse(await run_in_threadpool(request.app.openapi))
 
 
 @router.get("/asyncapi.json")
 async def get_asyncapi_document() -> Response:
     """The AsyncAPI 3 document of the topics."""
-    body = await run_in_threadpool(_asyncapi)
-    if body is None:
-        raise NotFound("this installation carries no AsyncAPI document")
-    return Response(body, media_type="application/json")
+    return Response(await run_in_threadpool(_asyncapi), media_type="application/json")
 
 
 @router.get("/docs", response_class=HTMLResponse)
@@ -48,11 +36,11 @@ async def get_reference() -> HTMLResponse:
 
 
 @functools.cache
-def _asyncapi() -> bytes | None:
-    for place in _PLACES:
-        if place.is_file():
-            return json.dumps(json.loads(place.read_bytes())).encode()
-    return None
+def _asyncapi() -> bytes:
+    # Only here: the examples that it reads are of no use to any other call.
+    from schemas import asyncapi  # noqa: PLC0415
+
+    return json.dumps(asyncapi.document(app_version())).encode()
 
 
 @functools.cache

@@ -34,7 +34,7 @@ def everything(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def test_the_committed_document_is_the_codes(document: dict[str, Any]) -> None:
-    """Code and document do not differ; `actionstream openapi` writes it anew."""
+    """Code and document do not differ; `actionstream docs` writes it anew."""
     assert json.loads(COMMITTED.read_text()) == document
 
 

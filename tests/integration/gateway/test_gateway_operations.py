@@ -113,3 +113,13 @@ async def test_bad_bodies_are_refused(
     response = await api.post("/v1/pings?wait_s=0", content=content, headers=headers)
     assert response.status_code == status, response.text
     assert response.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "key"), [("/openapi.json", "openapi"), ("/asyncapi.json", "asyncapi")]
+)
+async def test_the_gateway_describes_itself(api: httpx2.AsyncClient, path: str, key: str) -> None:
+    """Both documents are served as JSON, without a key of their own."""
+    response = await api.get(path)
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.json()[key].startswith("3.")
