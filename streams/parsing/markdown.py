@@ -9,6 +9,9 @@ from streams.parsing.columns import align
 from streams.parsing.page import ParsedPart
 from streams.parsing.plain_pages import decode
 
+MAX_LINE = 20_000
+"""A longer line was not written by hand; its marks stay, as looking for them takes too long."""
+_MARK = re.compile(r"[*_~`\[<\\]")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)")
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
@@ -94,6 +97,8 @@ def _line(line: str) -> str:
 
 
 def _inline(text: str) -> str:
+    if len(text) > MAX_LINE or not _MARK.search(text):
+        return text
     for pattern, replacement in _INLINE:
         text = pattern.sub(replacement, text)
     return text
