@@ -30,11 +30,20 @@ class CommandLineSettings(EnvironmentSettings):
     )
 
 
+class _Given(EnvironmentSettings):
+    """Whether this process was started with the settings of some installation."""
+
+    id_secret: SecretStr | None = Field(default=None, description="As every role has it.")
+
+
 def environment_files() -> tuple[Path, ...]:
     """Returns: the files that settings are read from, the weakest first; none needs to exist.
 
-    The environment of a local run is looked for in the current folder, then in the project's.
+    The environment of a local run is looked for in the current folder, then in the project's. It is
+    left alone where the process has an installation's settings already: two must never mix.
     """
+    if _Given(_env_file=None).id_secret is not None:
+        return (Path(".env"),)
     here = LOCAL_ENVIRONMENT
     local = here if here.is_file() else PROJECT / LOCAL_ENVIRONMENT
     return Path(".env"), local

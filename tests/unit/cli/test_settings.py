@@ -41,6 +41,14 @@ def test_the_environment_is_stronger_than_files(
     assert found.gateway_url == "http://env"
 
 
+def test_two_installations_do_not_mix(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was given one installation's settings reads no other run's file."""
+    _local_run(bare, "export ACTIONSTREAM_CALL_TIMEOUT_S='7'\n")
+    monkeypatch.setenv("ACTIONSTREAM_ID_SECRET", "0123456789abcdef")
+    monkeypatch.setenv("ACTIONSTREAM_API_KEY", "given")
+    assert gateway_settings().call_timeout_s == 60
+
+
 @pytest.mark.usefixtures("bare")
 def test_missing_settings_are_named() -> None:
     """The sentence names every variable that is missing and where to read about it."""
