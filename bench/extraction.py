@@ -24,6 +24,7 @@ from bench.calibration import PRIOR_ABSENT, PRIOR_PRESENT, Seen, fit, measure
 from bench.cases import Case, halves, load
 from bench.report import Judged, judge, print_failures, print_report, seen_absent, seen_present
 from streams.clients.ollama import connect
+from streams.errors import DependencyDown
 from streams.extraction.confidence import DEFAULT_FAMILY, Family, Parameters, family_of, parameters
 
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -115,8 +116,13 @@ def main() -> None:
     log = chosen.cache / "models.log"
     server = contextlib.nullcontext(chosen.ollama_url) if chosen.ollama_url else local_models(log)
     began = time.monotonic()
-    with server as url:
-        judged = asyncio.run(_ask(chosen, url, cases))
+    if not cases:
+        raise SystemExit("No documents: name folders that hold some by --samples and --data.")
+    try:
+        with server as url:
+            judged = asyncio.run(_ask(chosen, url, cases))
+    except (DependencyDown, TimeoutError) as error:
+        raise SystemExit(str(error)) from error
     took = time.monotonic() - began
     for_fit = {case.name for case in halves(cases)[0]}
     first = [one for one in judged if one.case.name in for_fit]
