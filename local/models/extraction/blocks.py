@@ -14,7 +14,7 @@ _LINES = 34
 _EDGE, _MIDDLE = 3, 5
 _MOST_NAME = 70
 _NAME_LINES = 2
-_GOOD_ADDRESS = 0.6
+_GOOD_ADDRESS, _POOR_ADDRESS = 0.6, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def read_blocks(sheet: Sheet, labelled: Collection[int]) -> list[Block]:
         first = lines[0]
         own = _nameable(first.words) and not places.postcode(first.words)
         address, score = read_block(lines[1:] if own else lines)
-        if not address or score < _GOOD_ADDRESS:
+        if not address or score <= _POOR_ADDRESS:
             alone = first if own and len(lines) <= _NAME_LINES else alone
             continue
         name = first if own else alone

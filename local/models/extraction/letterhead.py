@@ -19,6 +19,7 @@ _NAME_LINES = 3
 _FEW_LETTERS = 4
 _LEAD_LINES = 3
 _IDEOGRAPHS = "\u2e80"
+_LABEL = re.compile(r"[A-Z][A-Za-z ]{2,20} ?: +(?=[A-Z])")
 _LABELLED = re.compile(r"\S[^:]{1,25}:\s")
 
 
@@ -82,11 +83,11 @@ def _strip_registration(text: str) -> str:
 
 
 def _name_text(line: Line) -> str:
-    """A line's words, without a cell to the right that holds digits, as document numbers stand."""
+    """A line's words, without a label before them and without numbers or columns to the right."""
     first, *others = line.cells
-    if any(c.isdigit() for other in others for c in other.text):
+    if len(others) > 1 or any(c.isdigit() for other in others for c in other.text):
         return " ".join(first.text.split())
-    return places.tidy(line)
+    return _LABEL.sub("", places.tidy(line))
 
 
 def _joined(head: Sequence[Line], at: int) -> tuple[str, int]:
@@ -169,7 +170,8 @@ def _name_score(name: str, weights: Sequence[float]) -> float:
     if ordered[0] < 0:
         return 0.25
     score = 0.9 if places.legal_form(name) else 0.75 if places.trade_word(name) else 0.6
-    return score - (0.15 if len(ordered) > 1 and ordered[0] - ordered[1] < 1 else 0.0)
+    rivalled = len(ordered) > 1 and ordered[0] - ordered[1] < 1
+    return score - (0.15 if rivalled else 0.0)
 
 
 def read_block(lines: Sequence[Line]) -> tuple[str, float]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from local.models.extraction.amounts import to_number
+from local.models.extraction.amounts import find_percentages, to_number
 from local.models.extraction.fields import Field
 from local.models.extraction.reading import Document, Reading, agree
 from local.models.extraction.sheet import Line
@@ -43,8 +43,21 @@ def read_percentage(document: Document, wanted: Field) -> Reading | None:
     readings = document.shaped(wanted)
     if readings:
         return agree(readings)
+    if not _asks(wanted, _TAX):
+        return None
     found = document.tax
-    return _printed(found.rate, _UNLABELLED) if found and _asks(wanted, _TAX) else None
+    return _printed(found.rate, _UNLABELLED) if found else _rate_of_tax(document)
+
+
+def _rate_of_tax(document: Document) -> Reading | None:
+    """The percentage on the row that a tax was read from."""
+    for other in document.fields:
+        if other.kind == "amount" and _asks(other, _TAX):
+            for reading in document.shaped(other)[:1]:
+                line = document.sheet.lines[reading.line]
+                for start, end in find_percentages(line.text)[:1]:
+                    return _printed((line, start, end), reading.score)
+    return None
 
 
 def _total(document: Document) -> Reading | None:

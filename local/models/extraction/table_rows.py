@@ -56,6 +56,7 @@ class RowBuilder:
         self._dates = next((c for c in columns if c.kind == "date"), None)
         self._words = next((c for c in columns if c.kind in ("text", "party", "person")), None)
         self._header: Sequence[Column] = ()
+        self._uncosted = not any(c.kind == "amount" for c in columns)
         self._waiting: list[Line] = []
         self._continued: list[Line] = []
         self._own = ""
@@ -84,7 +85,7 @@ class RowBuilder:
             if positioned
             else by_order(line.text, self._columns)
         )
-        if tokens:
+        if any(c.name in tokens for c in self._columns if c.kind == "amount") or self._uncosted:
             self._append(line, tokens, date, _POSITIONED if positioned else _ORDERED)
 
     def note(self, line: Line) -> None:
