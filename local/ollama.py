@@ -3,8 +3,7 @@
 import json
 from dataclasses import dataclass
 
-import httpx2
-
+from local import readiness
 from local.errors import Obstacle
 
 _ANSWER_S = 2.0
@@ -22,11 +21,10 @@ class Found:
 
 async def look(url: str) -> Found | None:
     """Returns: the Ollama at `url`, None if nothing like it answers within 2 s."""
+    _, body = await readiness.get(f"{url}/api/tags", _ANSWER_S)
     try:
-        async with httpx2.AsyncClient(timeout=_ANSWER_S, trust_env=False) as client:
-            listed = (await client.get(f"{url}/api/tags")).json()["models"]
-            return Found(url, tuple(str(one["name"]) for one in listed))
-    except (httpx2.HTTPError, json.JSONDecodeError, KeyError, TypeError):
+        return Found(url, tuple(str(one["name"]) for one in json.loads(body)["models"]))
+    except (json.JSONDecodeError, KeyError, TypeError):
         return None
 
 

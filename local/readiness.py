@@ -1,11 +1,13 @@
 """Readiness checks: whether a server serves, asked the way that its clients will ask."""
 
 import asyncio
+import http.client
 import json
 import logging
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
-import httpx2
 import psutil
 import psycopg
 from confluent_kafka import KafkaException
@@ -13,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 #: One question must not take longer: it is asked again anyway.
 ANSWER_S = 5.0
+_MOST_BYTES = 1024**2
 _SILENT = logging.getLogger("local.kafka")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
@@ -20,21 +23,40 @@ _SILENT.propagate = False
 
 async def http_ok(url: str, *, holds: str = "") -> bool:
     """Returns: whether `url` answers with a status below 400 and a body that contains `holds`."""
-    try:
-        async with httpx2.AsyncClient(timeout=ANSWER_S, trust_env=False) as client:
-            answer = await client.get(url)
-    except httpx2.HTTPError:
-        return False
-    return answer.status_code < httpx2.codes.BAD_REQUEST and holds in answer.text
+    status, body = await get(url)
+    return 0 < status < http.HTTPStatus.BAD_REQUEST and holds in body
 
 
-async def http_answers(url: str, status: int) -> bool:
+async def http_answers(url: str, expected: int) -> bool:
     """Returns: whether `url` answers with exactly this status, such as 403 of a closed store."""
+    status, _ = await get(url)
+    return status == expected
+
+
+async def get(url: str, limit_s: float = ANSWER_S) -> tuple[int, str]:
+    """Ask a server on this machine by plain HTTP.
+
+    Asked several times a second, so without the TLS that a whole client would set up each time.
+
+    Returns: status and body of the answer; (0, "") if there is none within `limit_s`.
+    """
+    return await asyncio.to_thread(_get, url, limit_s)
+
+
+def _get(url: str, limit_s: float) -> tuple[int, str]:
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=limit_s)
+    target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
     try:
-        async with httpx2.AsyncClient(timeout=ANSWER_S, trust_env=False) as client:
-            return (await client.get(url)).status_code == status
-    except httpx2.HTTPError:
-        return False
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        return answer.status, answer.read(_MOST_BYTES).decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return 0, ""
+    finally:
+        connection.close()
 
 
 async def kafka_has_a_leader(bootstrap: str) -> bool:
@@ -43,6 +65,11 @@ async def kafka_has_a_leader(bootstrap: str) -> bool:
 
 
 def _kafka_has_a_leader(bootstrap: str) -> bool:
+    host, _, port = bootstrap.rpartition(":")
+    # Its client starts three threads; before the port is open they would only wait.
+    with socket.socket() as probe:
+        if probe.connect_ex((host, int(port))):
+            return False
     client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}, logger=_SILENT)
     try:
         found = client.list_topics(timeout=ANSWER_S)

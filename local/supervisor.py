@@ -18,7 +18,7 @@ from local.places import Places
 from local.program import Program
 from local.record import Entry, State, write
 
-_ASK_EVERY_S = 0.2
+_ASK_EVERY_S = 0.25
 #: A program that dies more often than this is broken, not unlucky: the run ends.
 RESTARTS = 5
 RESTARTS_WITHIN_S = 60.0

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from local import ollama, ports, readiness
 from local.environment import inherited
 
 PART = 5 * 1024**2
@@ -213,3 +214,20 @@ async def test_s3_wants_the_secret(at: dict[str, str], bucket: str) -> None:
         with pytest.raises(ClientError) as refused:
             await client.list_objects_v2(Bucket=bucket)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+async def test_an_ollama_is_found_where_one_answers(at: dict[str, str]) -> None:
+    """The model server is found with its models, as an Ollama would be; other servers are not."""
+    found = await ollama.look(at["ACTIONSTREAM_OLLAMA_URL"])
+    assert found is not None
+    assert all(name.startswith("local-") for name in found.models)
+    assert await ollama.look(at["ACTIONSTREAM_OPENSEARCH_URL"]) is None
+
+
+async def test_readiness_of_nobody(at: dict[str, str]) -> None:
+    """Where nothing listens nothing is ready, and asking raises nothing."""
+    nobody = f"{ports.HOST}:{ports.free().kafka}"
+    assert not await readiness.http_ok(f"http://{nobody}/")
+    assert not await readiness.kafka_has_a_leader(nobody)
+    assert not await readiness.postgres_answers(f"postgresql://a:b@{nobody}/c")
+    assert await readiness.kafka_has_a_leader(at["ACTIONSTREAM_KAFKA_BOOTSTRAP"])
