@@ -51,8 +51,10 @@ class Stack:
 
     def start(self, name: str, *argv: str) -> None:
         """Start a process; its log goes to a file."""
-        log = (self.folder / f"{name}.log").open("wb")
-        self.processes[name] = subprocess.Popen(argv, env=self.environment, stdout=log, stderr=log)
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                argv, env=self.environment, stdout=log, stderr=log
+            )
 
     def worker(self, name: str) -> None:
         """Start a worker and wait until it works."""
@@ -93,7 +95,7 @@ class Stack:
     def watch_memory(self, stop: threading.Event) -> None:
         """Keep the peak resident bytes of each process, with its children, until told to stop."""
         while not stop.wait(0.5):
-            for name, process in self.processes.items():
+            for name, process in list(self.processes.items()):
                 try:
                     root = psutil.Process(process.pid)
                     family = [root, *root.children(recursive=True)]

@@ -14,13 +14,14 @@ from typing import Any
 
 import structlog
 import uvloop
+from prometheus_client import start_http_server
 
 from schemas.ids import Ids
 from streams import consumer, logs
 from streams.answers import Answers
 from streams.clients import ollama, s3
 from streams.clients.fetch import Fetch
-from streams.clients.ollama import Models
+from streams.clients.ollama import Models, WrongModel
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore
@@ -148,6 +149,7 @@ async def work(settings: Settings, name: str) -> None:
         await _wait_for(opened, stop)
         if stop.is_set():
             return
+        await opened.models.check_embeddings()
         stages = chosen(pipeline(opened, settings), name)
         app = consumer.create(settings, group=f"{settings.topic_prefix}actionstream-{name}")
         ledger = Ledger(opened.database, owner=owner, lease=settings.lease)
@@ -187,6 +189,15 @@ async def _wait_for(opened: Clients, stop: asyncio.Event) -> None:
 
 
 def run(settings: Settings, name: str) -> None:
-    """Configure logging and work until told to stop."""
+    """Configure logging and work until told to stop.
+
+    Raises: SystemExit: the embedding model is not the one that it is named after.
+    """
     logs.configure(settings)
-    uvloop.run(work(settings, name))
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, addr=settings.metrics_host)
+    try:
+        uvloop.run(work(settings, name))
+    except WrongModel as error:
+        log.critical("wrong model", reason=str(error))
+        raise SystemExit(str(error)) from error

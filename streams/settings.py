@@ -95,8 +95,11 @@ class Settings(SharedSettings, KafkaSettings, StorageSettings, SearchSettings, M
     work_dir: Path | None = Field(
         default=None, description="Folder for files in work; the system's temporary one if absent."
     )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address that a worker's /metrics listens on."
+    )
     metrics_port: int = Field(
-        default=0, ge=0, le=65535, description="Port of /metrics and /live of a worker; 0 for none."
+        default=0, ge=0, le=65535, description="Port of a worker's /metrics; 0 for none."
     )
 
     @model_validator(mode="after")

@@ -17,16 +17,34 @@ from typing import Any, Final
 import httpx
 from ollama import AsyncClient, ResponseError
 
-from schemas.embedding_text import prepare
+from schemas.embedding_text import (
+    DISAGREEMENT_LIMIT,
+    PROBES,
+    REFERENCE_PATH,
+    disagreement,
+    parse_reference,
+    prepare,
+)
 from streams.errors import DependencyDown, RecordTrouble
 from streams.extraction import estimate_tokens
 
 _ANSWER_TOKENS: Final = 2048
 _CONTEXT_STEP: Final = 2048
+"""Contexts grow in steps, because a model is loaded anew for every other size."""
 _EMBED_BATCH: Final = 32
 _NOT_FOUND: Final = 404
 _BUSY: Final = 503
 _NAME: Final = "models"
+
+
+class WrongModel(Exception):
+    """The embedding backend does not compute the model that it is named after."""
+
+    def __init__(self, model: str, distance: float) -> None:
+        super().__init__(
+            f"{model} answers with vectors that are not all-MiniLM-L6-v2's (one is {distance:.3f} "
+            "away in cosine): the index would mix two models; use another backend or model name"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +85,10 @@ class Models:
         Raises: RecordTrouble: no answer in time, an answer that was cut off, or none that is JSON.
             DependencyDown: the API is away or busy, or the model is missing.
         """
-        context = self._context(estimate_tokens(system + user))
+        prompt_tokens = estimate_tokens(system + user)
+        # What is extracted from a text is seldom longer than the text.
+        answer_tokens = max(_ANSWER_TOKENS, prompt_tokens)
+        context = -(-(prompt_tokens + answer_tokens) // _CONTEXT_STEP) * _CONTEXT_STEP
         message: dict[str, Any] = {"role": "user", "content": user}
         if images:
             message["images"] = [b64encode(image).decode() for image in images]
@@ -83,7 +104,7 @@ class Models:
                     "temperature": 0,
                     "seed": 1,
                     "num_ctx": context,
-                    "num_predict": _ANSWER_TOKENS,
+                    "num_predict": answer_tokens,
                 },
             )
         if response.done_reason == "length":
@@ -99,11 +120,21 @@ class Models:
         logprobs = [{"token": item.token, "logprob": item.logprob} for item in given] or None
         return ModelAnswer(self.chat_model, content, value, logprobs)
 
-    def _context(self, prompt_tokens: int) -> int:
-        needed = prompt_tokens + _ANSWER_TOKENS
-        # In steps, because a model is loaded anew for every other context size.
-        stepped = -(-needed // _CONTEXT_STEP) * _CONTEXT_STEP
-        return min(stepped, self.context_tokens + _ANSWER_TOKENS)
+    async def check_embeddings(self) -> None:
+        """Embed eight texts that backends are known to get wrong, and compare.
+
+        Only the model whose vectors are known is checked: all-MiniLM-L6-v2, under any name that
+        says so.
+
+        Raises: WrongModel: the backend computes something else. And as `embed` does.
+        """
+        if "minilm" not in self.embedding_model.lower():
+            return
+        vectors = await self.embed([probe.text for probe in PROBES])
+        reference = parse_reference(REFERENCE_PATH.read_text(encoding="utf-8"))
+        distance = disagreement(vectors, reference)
+        if distance > DISAGREEMENT_LIMIT:
+            raise WrongModel(self.embedding_model, distance)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Returns: one vector per text, in their order, each of unit length.
