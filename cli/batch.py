@@ -42,12 +42,16 @@ def work_through(
         try:
             while not _finished(sending) or (wait and not all(one.ended for one in documents)):
                 if time.monotonic() > end:
+                    pool.shutdown(wait=False, cancel_futures=True)
                     break
                 refresh(gateway, documents)
                 shown.show(documents)
                 gateway.sleep(_PAUSE_S)
-        finally:
+        except BaseException:
+            # Above all Ctrl-C: uploads that wait for a busy gateway would hold the command up.
+            gateway.stop()
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
         shown.show(documents)
 
 

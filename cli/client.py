@@ -1,6 +1,7 @@
 """The gateway as the commands call it: patience with a busy one, one sentence for what fails."""
 
 import io
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ class Gateway:
         settings: its address and key.
         patience_s: how long a call is repeated while the gateway says 429 or 503.
         transport: stands in for the network in tests.
-        sleep: waits, in seconds; stands in for the clock in tests.
+        sleep: waits so many seconds; a test's own does not.
     """
 
     def __init__(
@@ -46,11 +47,12 @@ class Gateway:
         *,
         patience_s: float = 300,
         transport: httpx2.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.url = settings.gateway_url.rstrip("/")
         self._patience_s = patience_s
-        self.sleep = sleep
+        self._leaving = threading.Event()
+        self.sleep = sleep or self._leaving.wait
         self._client = httpx2.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
@@ -69,6 +71,10 @@ class Gateway:
         trace: TracebackType | None,
     ) -> None:
         self._client.close()
+
+    def stop(self) -> None:
+        """End all waiting, because whoever asked has gone; calls on their way may still end."""
+        self._leaving.set()
 
     def call(
         self,
@@ -142,7 +148,8 @@ class Gateway:
         end = time.monotonic() + self._patience_s
         while True:
             response = self._answer(send)
-            if response.status_code not in _BUSY or time.monotonic() >= end:
+            patient = time.monotonic() < end and not self._leaving.is_set()
+            if response.status_code not in _BUSY or not patient:
                 return _checked(response)
             self.sleep(_pause(response))
 

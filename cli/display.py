@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from cli.tracking import REFUSED, Tracked
+from cli.tracking import REFUSED, UPLOADING, Tracked
 from schemas.states import Status
 
 _COLOURS = {
@@ -79,7 +79,7 @@ class Lines:
     def show(self, documents: Sequence[Tracked]) -> None:
         """Print the changes since the last time."""
         for number, one in enumerate(documents):
-            if self._said.get(number) == one.status:
+            if self._said.get(number, UPLOADING) == one.status:
                 continue
             self._said[number] = one.status
             parts = [one.name, one.status, *_findings(one)]

@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from cli.commands.roles import Stages
+from cli.commands.search import Mode
 from cli.reference import DOCUMENTS
 from cli.reference.commands import commands
 from cli.reference.metrics import gateway_metrics, worker_metrics
 from gateway.metrics import Metrics
+from schemas.api import search
 from schemas.topics import CATALOGUE
+from streams.app import ALL, SETS
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "docs" / "reference"
@@ -67,3 +71,9 @@ def test_the_producer_is_short() -> None:
     assert len(source.splitlines()) < 60
     for own in ("schemas", "streams", "gateway", "local", "cli"):
         assert not re.search(rf"^(from|import) {own}\b", source, re.MULTILINE)
+
+
+def test_choices_are_those_of_the_code() -> None:
+    """The command line offers what workers and gateway know, without importing them."""
+    assert {one.value for one in Stages} == {ALL, *SETS}
+    assert {one.value for one in Mode} == {one.value for one in search.Mode}

@@ -21,12 +21,14 @@ class FakeGateway:
     """Answers as the gateway does.
 
     `outcome` is the final status by file name, `completed` where it is not there; `looks` is how
-    often a document is asked for before it is final; `first` are answers given before all others.
+    often a document is asked for before it is final; `first` are answers given before all others;
+    a `busy` one answers nothing else than that.
     """
 
     outcome: dict[str, str] = field(default_factory=dict)
     looks: int = 1
     first: list[httpx2.Response] = field(default_factory=list)
+    busy: bool = False
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_key: dict[str, str] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
@@ -50,6 +52,8 @@ class FakeGateway:
         """The answer to one call."""
         request.read()
         self.calls.append(request)
+        if self.busy:
+            return problem(503, "unavailable", "later")
         if self.first:
             return self.first.pop(0)
         path = request.url.path

@@ -106,3 +106,13 @@ def test_an_answer_that_is_not_json_is_said(fake: FakeGateway) -> None:
     fake.first = [httpx2.Response(200, text="<html>")]
     with pytest.raises(Failure, match="is it the gateway"):
         fake.opened().call("GET", "/v1/documents")
+
+
+def test_who_has_gone_is_not_waited_for(fake: FakeGateway) -> None:
+    """After Ctrl-C a busy gateway is no longer waited for."""
+    fake.first = [problem(503, "unavailable", "later")]
+    gateway = fake.opened()
+    gateway.stop()
+    with pytest.raises(Refusal, match="later"):
+        gateway.call("GET", "/v1/documents")
+    assert fake.slept == []

@@ -192,3 +192,22 @@ def test_deleting_says_so(fake: FakeGateway, capsys: pytest.CaptureFixture[str])
     fake.documents["doc_1"] = detail("doc_1", "a.txt", {})
     showing.delete(fake.opened(), "doc_1")
     assert capsys.readouterr().out == "deleted\n"
+
+
+def test_an_interruption_is_passed_on_at_once(fake: FakeGateway, folder: Path) -> None:
+    """Ctrl-C ends the command although the gateway is busy, and sends nothing more."""
+    fake.busy = True
+    gateway = fake.opened()
+    documents = [Tracked(name=str(number), path=folder / "b.txt") for number in range(9)]
+
+    class Interrupted(Nothing):
+        def show(self, documents: object) -> None:
+            raise KeyboardInterrupt
+
+    def send(one: Tracked) -> None:
+        assert one.path is not None
+        gateway.upload(one.path, {})
+
+    with pytest.raises(KeyboardInterrupt):
+        work_through(gateway, documents, send, Interrupted(), wait=True)
+    assert fake.documents == {}
