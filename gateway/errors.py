@@ -30,6 +30,11 @@ def type_uri(code: str) -> str:
     return f"/problems/{code.replace('_', '-')}"
 
 
+def sentence(detail: str) -> str:
+    """Returns: the detail as a sentence: a capital at its beginning, a full stop at its end."""
+    return detail[:1].upper() + detail[1:] + ("" if detail.endswith(".") else ".")
+
+
 class GatewayError(Exception):
     """An error that a client sees. `detail` says what happened and what to do."""
 
@@ -61,7 +66,7 @@ class GatewayError(Exception):
             type=type_uri(self.code),
             title=self.title,
             status=self.status,
-            detail=self.detail,
+            detail=sentence(self.detail),
             code=self.code,
             instance=instance,
             request_id=self.request_id,

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from gateway.errors import GatewayError, Malformed, type_uri
+from gateway.errors import GatewayError, Malformed, sentence, type_uri
 from gateway.invalid import invalid_input
 from schemas.api.problems import ApiProblem
 
@@ -53,7 +53,7 @@ async def _framework(request: Request, error: Any) -> Response:  # noqa: ANN401
         type=type_uri(code),
         title=title,
         status=status,
-        detail=detail,
+        detail=sentence(detail),
         code=code,
         instance=request.scope["path"],
     )

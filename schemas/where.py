@@ -247,7 +247,8 @@ def _is_date(value: object) -> bool:
         datetime.fromisoformat(value)
     except ValueError:
         return False
-    return value[:10] < "9999-12-31"
+    # The first and the last year would leave the calendar when they are turned into UTC.
+    return "0002" <= value[:4] <= "9998"
 
 
 def _moment(value: Scalar) -> str:

@@ -169,7 +169,7 @@ BAD = {
         400,
         "malformed",
     ),
-    "text": ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 415, "send multipart"),
+    "text": ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 415, "Send multipart"),
 }
 
 

@@ -85,6 +85,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"confidence": {"gt": "2026-01-01"}}, "/confidence/gt"),
     ({"created_at": {"gt": 5}}, "/created_at/gt"),
     ({"created_at": {"gt": "2026-13-01"}}, "/created_at/gt"),
+    ({"created_at": {"gt": "0001-01-01T00:00:00+23:00"}}, "/created_at/gt"),
     ({"created_at": "2026-01-01"}, "/created_at"),
     ({"fields.a": {"gt": "abc"}}, "/fields.a/gt"),
     ({"fields.a": {"gt": None}}, "/fields.a/gt"),
