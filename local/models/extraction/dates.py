@@ -55,7 +55,7 @@ _NAMED = re.compile(
 )
 _MONTH_FIRST = re.compile(
     rf"(?<![a-zà-ü])(?P<m>{MONTH})\.?[-/ ]?(?P<a>\d{{1,2}})(?:st|nd|rd|th)?\s?[-/,.]?\s?"
-    rf"(?P<y>{_YEAR})(?:(?!\d)|(?={_TIME}))",
+    rf"(?:(?P<y>{_YEAR})(?:(?!\d)|(?={_TIME}))|'(?P<z>{_SHORT_YEAR}){_TAIL})",
     re.IGNORECASE,
 )
 _SMUDGED = re.compile(

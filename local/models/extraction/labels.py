@@ -17,6 +17,7 @@ _MOST_ON_A_LINE, _MOST_HITS = 8, 500
 """Hits of a field on a line and in all that are looked at, so that the cost stays bounded."""
 
 _SEPARATORS = " \t:.#°*_=|>\u2013\u2014"
+_FRACTION = re.compile(r"\.\d")
 _OPENERS = " \t*•·-\u2013#([|"
 _CLOSED = re.compile(r"\s*$|\s*[.)]?\s*[:#=]|\s{2,}|\s*[._]{3,}")
 
@@ -143,7 +144,7 @@ def beside(hit: Hit, others: Sequence[Hit]) -> tuple[int, int]:
     )
     end = min(end, hit.end + _WIDEST)
     start = hit.end
-    while start < end and text[start] in _SEPARATORS:
+    while start < end and text[start] in _SEPARATORS and not _FRACTION.match(text, start):
         start += 1
     return start, end
 

@@ -79,7 +79,7 @@ _AFTER_LEGAL = re.compile(
 
 def _strip_registration(text: str) -> str:
     cut = places.registration(text)
-    return text[:cut].strip(" ,-(") if cut > _FEW_LETTERS else text
+    return text[:cut].rstrip(" ,-(") if cut > _FEW_LETTERS else text
 
 
 def _name_text(line: Line) -> str:

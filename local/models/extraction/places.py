@@ -45,13 +45,12 @@ _REGION = any_of(
     "austria,schweiz,suisse,switzerland,india,ireland,belgium,belgique,luxembourg"
 )
 _STREET_WORD = re.compile(
-    r"(?<![A-Za-z])(?:J[Ll][Nn]|T[Mm][Nn]|B[Dd][Rr]|K[Gg]\.?(?= [A-Z])|LOT|Lot|BLOCK|Block|"
-    r"B[Ll][Kk]|P\.?T\.?|FLR|S[Tt]\.?|"
-    r"R[Dd]\.?|A[Vv][Ee]\.?|Way|rue|RUE|Rue|avenue|place|Place|all[ée]e|cours|impasse|chemin|"
-    r"route|Weg|"
-    r"[A-Z][a-zäöüß]+(?:stra[sß]+e|str\.|weg|gasse|platz|allee|ring|ufer|damm)|"
-    r"UNIT|Unit|BATU|Batu|KM|SECTION|Section|P\.?O\.? ?Box|Postfach|BP|K\.?L\.?|"
-    r"N[OQ0o]\.?,? ?[:.]? ?[A-Z]?-?\d)(?![a-z])"
+    r"(?<![A-Za-z])(?:(?:J[Ll][Nn]|T[Mm][Nn]|B[Dd][Rr]|LOT|Lot|BLOCK|Block|B[Ll][Kk]|UNIT|Unit|BATU|Batu|"
+    r"SECTION|Section|N[OQ0o]\.?,? ?[:.]? ?[A-Z]?-?\d|"
+    r"[A-Z][a-zäöüß]+(?:stra[sß]+e|str\.|weg|gasse|platz|allee|ring|ufer|damm))(?![a-z])|"
+    r"(?:K[Gg]\.?(?= [A-Z])|P\.?T\.?|FLR|S[Tt]\.?|R[Dd]\.?|A[Vv][Ee]\.?|Way|KM|"
+    r"P\.?O\.? ?Box|Postfach|BP|"
+    r"K\.?L\.?|Weg|rue|RUE|Rue|avenue|place|Place|all[ée]e|cours|impasse|chemin|route)(?![A-Za-z]))"
 )
 _POSTCODE = re.compile(
     r"(?<![\d\-/.])(?:[A-Z]{1,2}-)?\d{2} ?\d{3}(?![\d\-/.:])(?! ?[-/]\d)|"
@@ -74,7 +73,7 @@ _STOP = any_of(
     "steuernummer,customer service,cash bill,cash sale,order no,opening hours,shopping hours,"
     "business hours,member,operator,terminal,counter,bill to,owned by,com my,operated by,"
     "managed by,kontoauszug,courriel,licensee,pin no,credit card,self service,sales memo,"
-    "delivery order,check no,registration no,bill to,business reg"
+    "delivery order,check no,registration no,bill to,business reg,formerly,known as,trading as"
 )
 _STOP_WORD = re.compile(
     r"(?<![A-Za-z])(?:TEL|Tel|tel|[Tt][Ee]1|[lI]el|FAX|Fax|fax|PHONE|Phone|ROC|Roc|G[S5]T|Gst|"

@@ -41,6 +41,7 @@ _CARRIED = any_of(
     "alter kontostand,neuer kontostand,ancien solde,nouveau solde,alter saldo,neuer saldo,"
     "anfangssaldo,endsaldo,solde initial"
 )
+_WHOLE = any_of("amount,amt,betrag,montant,ringgit malaysia")
 _POSITIONED, _ORDERED, _PROVED = 0.85, 0.65, 0.1
 _WORDS, _WORDS_ABOVE = 0.05, 0.2
 _SOME_LETTERS = 2
@@ -90,6 +91,9 @@ class RowBuilder:
 
     def note(self, line: Line) -> None:
         """Take a line without amounts: the rest of the row above it, or the words of the next."""
+        if _is_sum(line):
+            self._waiting.append(line)
+            return
         follows = line.number == self._last + 1 and not line.gap
         if self.rows and self._own and follows and _letters(line.text) > _SOME_LETTERS:
             self._continued.append(line)
@@ -150,6 +154,8 @@ class RowBuilder:
         if not self._waiting:
             return False
         above = self._waiting[-1]
+        if _is_sum(above):
+            return False
         row[self._words.name] = Reading(above.words, score - _WORDS_ABOVE, above.number)
         return True
 
@@ -182,7 +188,7 @@ def _is_sum(line: Line) -> bool:
     words = line.worded
     if any(p.search(words) for p in (STRONG, MEDIUM, PART, ROUNDING, TAX)):
         return True
-    return any(p.match(words) for p in (CHANGE, TENDERED, NOT_MONEY))
+    return any(p.match(words) for p in (CHANGE, TENDERED, NOT_MONEY, _WHOLE))
 
 
 def _letters(text: str) -> int:

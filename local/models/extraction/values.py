@@ -44,6 +44,7 @@ _DURATION = re.compile(
 )
 _ID_TOKEN = re.compile(r"\S+")
 _ID_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9/\-._*]*")
+_DECIMAL = re.compile(r"\d{1,6}(?:[.,]\d{3})*[.,]\d{2,3}")
 _FEW_DIGITS, _MOST_DIGITS = 7, 15
 _WEAK_ID = 0.6
 _SHORTEST_IBAN = 15
@@ -132,7 +133,7 @@ def _identifiers(text: str) -> list[Found]:
         while end > start and text[end - 1] in ".-_/*":
             end -= 1
         piece = text[start:end]
-        if any(start < d.end and d.start < end for d in dates):
+        if _DECIMAL.fullmatch(piece) or any(start < d.end and d.start < end for d in dates):
             continue
         if found and start - found[-1].end == 1 and text[found[-1].end] == " " and _goes_on(piece):
             found[-1] = Found(found[-1].start, end, found[-1].certainty)
