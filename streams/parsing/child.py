@@ -14,6 +14,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -65,23 +66,20 @@ def serve(connection: Connection, open_reader: ReaderFactory, memory_bytes: int)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection.send(os.getpid())
     with contextlib.suppress(EOFError, OSError):
-        reader = None
-        opened = False
+        open_once = cache(open_reader)
         while True:
             job: Job = connection.recv()
             _set_alarm(job.timeout_s + LAST_RESORT_S)
-            if not opened:
-                reader, opened = open_reader(), True
-            outcome = _outcome(job, reader)
+            outcome = _outcome(job, open_once)
             connection.send(outcome)
             _set_alarm(0)
             if isinstance(outcome, ParserCrashed):
                 return
 
 
-def _outcome(job: Job, reader: PageReader | None) -> Outcome:
+def _outcome(job: Job, open_once: ReaderFactory) -> Outcome:
     try:
-        return job.run(reader)
+        return job.run(open_once())
     except Unparsable as error:
         return error
     except MemoryError:
