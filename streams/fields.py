@@ -5,12 +5,13 @@ Both the `extract` stage and the trying out of types do it through here.
 
 import asyncio
 import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
 
 from schemas.document_types import DocumentType, answer_schema
 from streams.answers import Answers
-from streams.clients.ollama import ModelAnswer
+from streams.clients.ollama import CutOff, ModelAnswer
 from streams.errors import RecordTrouble
 from streams.extraction import (
     AnswerMismatch,
@@ -19,6 +20,7 @@ from streams.extraction import (
     Window,
     assemble,
     estimate_tokens,
+    halve,
     read_answer,
     split,
 )
@@ -48,13 +50,23 @@ async def extract_fields(
     end = time.monotonic() + budget.total_seconds()
     described = field_list(document_type)
     empty = render("extract", PROMPT_VERSION, documents=[[""]], fields=described)
-    windows = split(pages, answers.context_tokens - estimate_tokens(empty.user + empty.system))
+    room = answers.context_tokens - estimate_tokens(empty.user + empty.system)
+    windows = deque(await asyncio.to_thread(split, pages, room))
+    whole = len(windows) == 1
     readings: list[Reading] = []
-    for number, window in enumerate(windows):
+    while windows:
         if readings and time.monotonic() > end:
             return None
-        asked = _Asked(document_type, described, number, window, whole=len(windows) == 1)
-        readings.append(await _read(answers, work, asked))
+        window = windows.popleft()
+        asked = _Asked(document_type, described, len(readings), window, whole=whole)
+        try:
+            readings.append(await _read(answers, work, asked))
+        except CutOff:
+            halves = halve(window)
+            if not halves:
+                raise
+            windows.extendleft(reversed(halves))
+            whole = False
     return await asyncio.to_thread(
         assemble, document_type, readings, pages, model=answers.chat_model
     )

@@ -37,6 +37,10 @@ _BUSY: Final = 503
 _NAME: Final = "models"
 
 
+class CutOff(RecordTrouble):
+    """The answer, or the prompt, was longer than the model's limit: less at once may fit."""
+
+
 class WrongModel(Exception):
     """The embedding backend does not compute the model that it is named after."""
 
@@ -108,9 +112,9 @@ class Models:
                 },
             )
         if response.done_reason == "length":
-            raise RecordTrouble(_NAME, "the model's answer was cut off at its length limit")
+            raise CutOff(_NAME, "the model's answer was cut off at its length limit")
         if (response.prompt_eval_count or 0) >= context:
-            raise RecordTrouble(_NAME, "the prompt was cut off at the model's context")
+            raise CutOff(_NAME, "the prompt was cut off at the model's context")
         content = response.message.content or ""
         try:
             value = json.loads(content)
