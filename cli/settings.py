@@ -3,6 +3,7 @@
 Reads the environment, then `.actionstream/env` (which a local run writes), then `.env`.
 """
 
+import os
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -45,8 +46,23 @@ def environment_files() -> tuple[Path, ...]:
     if _Given(_env_file=None).id_secret is not None:
         return (Path(".env"),)
     here = LOCAL_ENVIRONMENT
-    local = here if here.is_file() else PROJECT / LOCAL_ENVIRONMENT
+    local = here if _is_ours(here) else PROJECT / LOCAL_ENVIRONMENT
     return Path(".env"), local
+
+
+def _is_ours(path: Path) -> bool:
+    """Returns: whether the file is there and of a user who may tell this one where to call.
+
+    In a folder that everyone can write to, another's file could lead the key elsewhere.
+    """
+    try:
+        return path.stat().st_uid in _trusted()
+    except OSError:
+        return False
+
+
+def _trusted() -> frozenset[int]:
+    return frozenset({os.geteuid(), 0})
 
 
 def load(model: type[S]) -> S:
@@ -59,6 +75,10 @@ def load(model: type[S]) -> S:
         return model(_env_file=environment_files())
     except ValidationError as error:
         raise Failure(_sentence(model, error)) from None
+    except PermissionError as error:
+        raise Failure(
+            f"{error.filename} cannot be read; run this as the user who started the local run"
+        ) from None
 
 
 def _sentence(model: type[BaseSettings], error: ValidationError) -> str:

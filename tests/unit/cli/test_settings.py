@@ -41,6 +41,27 @@ def test_the_environment_is_stronger_than_files(
     assert found.gateway_url == "http://env"
 
 
+def test_another_user_s_file_is_left_alone(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that someone else has put in a shared folder cannot lead the key elsewhere."""
+    _local_run(bare, "export ACTIONSTREAM_API_KEY='planted'\n")
+    _local_run(bare / "project", "export ACTIONSTREAM_API_KEY='of-the-project'\n")
+    owner = (bare / ".actionstream" / "env").stat().st_uid
+    monkeypatch.setattr("cli.settings._trusted", lambda: frozenset({owner + 1}))
+    assert gateway_settings().api_key.get_secret_value() == "of-the-project"
+
+
+def test_a_file_that_cannot_be_read_is_said(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A local run of root's is not readable for others, which is a sentence."""
+    _local_run(bare, "export ACTIONSTREAM_API_KEY='x'\n")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", ".actionstream/env")
+
+    monkeypatch.setattr(CommandLineSettings, "__init__", refuse)
+    with pytest.raises(Failure, match="cannot be read; run this as the user"):
+        gateway_settings()
+
+
 def test_two_installations_do_not_mix(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was given one installation's settings reads no other run's file."""
     _local_run(bare, "export ACTIONSTREAM_CALL_TIMEOUT_S='7'\n")
