@@ -7,9 +7,10 @@ from functools import cache
 
 from streams.parsing.ocr import tesseract
 from streams.parsing.ocr.line import Engine
+from streams.parsing.ocr.voting import VotingEngine
 
-NAMES = ("auto", "rapidocr", "tesseract", "none")
-"""The values of the setting: `auto` takes rapidocr, else tesseract, else none."""
+NAMES = ("auto", "rapidocr", "tesseract", "vote", "none")
+"""The values of the setting: `auto` takes rapidocr, else tesseract, else none; `vote` asks both."""
 
 
 def engine(name: str, threads: int = 1) -> Engine | None:
@@ -25,6 +26,8 @@ def engine(name: str, threads: int = 1) -> Engine | None:
         return _tesseract(threads)
     if name == "auto":
         return _rapidocr(threads) or _tesseract(threads)
+    if name == "vote":
+        return _voting(threads)
     if name == "none":
         return None
     raise ValueError(f"There is no OCR engine {name!r}; there are {', '.join(NAMES)}.")
@@ -46,3 +49,9 @@ def _rapidocr(threads: int) -> Engine | None:
 def _tesseract(threads: int) -> Engine | None:
     executable = tesseract.program()
     return tesseract.TesseractEngine(executable, threads) if executable else None
+
+
+@cache
+def _voting(threads: int) -> Engine | None:
+    first, second = _rapidocr(threads), _tesseract(threads)
+    return VotingEngine(first, second) if first and second else first or second

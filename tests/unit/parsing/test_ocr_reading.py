@@ -10,6 +10,7 @@ from PIL import ExifTags, Image, ImageDraw, ImageFont
 from streams.parsing.ocr import Engine, Line, engine, models, page_from_image
 from streams.parsing.ocr.picture import LONG_SIDE, MOST_PIXELS, as_rgb, readable
 from streams.parsing.ocr.tesseract import TesseractEngine, TesseractFailed
+from streams.parsing.ocr.voting import VotingEngine
 from streams.parsing.page import TextSource
 
 
@@ -147,7 +148,7 @@ def test_deep_greys_are_stretched() -> None:
 
 def test_large_images_are_bounded() -> None:
     """No engine sees more pixels than the bounds, and the page's proportion stays."""
-    wide, flat = readable(Image.new("L", (6000, 4500))), readable(Image.new("L", (40000, 2)))
+    wide, flat = readable(Image.new("L", (3600, 2700))), readable(Image.new("L", (40000, 2)))
     assert wide.width * wide.height <= MOST_PIXELS * 1.01
     assert wide.width / wide.height == pytest.approx(4 / 3, rel=0.01)
     assert flat.size == (LONG_SIDE, 1)
@@ -198,5 +199,22 @@ def test_tesseract_fails(tmp_path: Path, script: str) -> None:
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
     with pytest.raises(TesseractFailed) as caught:
-        TesseractEngine(str(program), timeout_s=1.0).read_lines(Image.new("L", (20, 20)))
+        TesseractEngine(str(program), timeout_s=0.2).read_lines(Image.new("L", (20, 20)))
     assert isinstance(caught.value.__cause__, subprocess.SubprocessError)
+
+
+@pytest.mark.parametrize(
+    ("sureness", "second", "expected"),
+    [
+        (0.7, line("TOTAL 9", 0.95, 1), "TOTAL 9"),
+        (0.96, line("TOTAL 9", 0.99, 1), "T0TAL 9"),
+        (0.7, line("TOTAL 9", 0.8, 1), "T0TAL 9"),
+        (0.7, line("TOTAL 9", 0.95, 40), "T0TAL 9"),
+        (0.7, line("TO", 0.95, 1), "T0TAL 9"),
+    ],
+    ids=["doubtful", "sure", "second doubts", "elsewhere", "only a part"],
+)
+def test_vote(sureness: float, second: Line, expected: str) -> None:
+    """The second engine replaces a doubtful line by a surer reading of the same place."""
+    voting = VotingEngine(Scripted(line("T0TAL 9", sureness, 0)), Scripted(second))
+    assert [found.text for found in voting.read_lines(Image.new("L", (60, 60)))] == [expected]
