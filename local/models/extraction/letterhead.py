@@ -59,6 +59,7 @@ def _weigh_letters(text: str) -> float:
     weight -= 3.0 if digits * 3 > letters else 0.0
     weight -= 4.0 if sum(c >= _IDEOGRAPHS for c in text) * 2 > len(text) else 0.0
     weight -= 4.0 if _LABELLED.match(text) else 0.0
+    weight -= 2.0 if text.startswith("(") else 0.0
     return weight - (0.6 if text.islower() else 0.0)
 
 

@@ -19,13 +19,13 @@ _LEGAL_WORD = re.compile(
     r"(?<=[a-zA-Z.)] )(?:AG|KG|eG|UG|SE|SAS|SA|S\.A|SCI|SNC|SRL|BV|NV|Oy|AB|A/S|DAC)\.?(?=,|$)"
 )
 _TRADE = any_of(
-    "enterprise,trading,restoran,restaurant,hardware,stationery,pharmacy,farmasi,bakery,bakeries,"
-    "supermarket,hypermarket,pasaraya,perniagaan,syarikat,kedai,electrical,services,holdings,"
-    "industries,industry,bookcentre,book store,bookshop,kitchen,grocer,furniture,optical,clinic,"
-    "klinik,confectionery,kopitiam,bistro,boutique,company,associates,partners,consulting,"
-    "solutions,technologies,logistics,bank,sparkasse,university,institute,foundation,hotel,"
-    "cake house,cafe,mini market,minimarket,motor,workshop,machinery,engineering,petrol,station,"
-    "marketing,department store,bookstore,studio,agency,insurance,versicherung,werkstatt,"
+    "enterprise,ent,trading,restoran,restaurant,hardware,stationery,pharmacy,farmasi,bakery,"
+    "bakeries,supermarket,hypermarket,pasaraya,perniagaan,syarikat,kedai,electrical,services,"
+    "holdings,industries,industry,bookcentre,book store,bookshop,kitchen,grocer,furniture,"
+    "optical,clinic,klinik,confectionery,kopitiam,bistro,boutique,company,associates,partners,"
+    "consulting,solutions,technologies,logistics,bank,sparkasse,university,institute,foundation,"
+    "hotel,cake house,cafe,mini market,minimarket,motor,workshop,machinery,engineering,petrol,"
+    "station,marketing,department store,bookstore,studio,agency,insurance,versicherung,werkstatt,"
     "boulangerie,librairie,apotheke,backerei,buchhandlung,gasthaus,association,council,gallery,"
     "salon,seafood,catering,food,fashion,electronic,decor,beauty,stor,centre,shop,mart,markt,"
     "museum,hospital,trust"
@@ -45,11 +45,11 @@ _REGION = any_of(
     "austria,schweiz,suisse,switzerland,india,ireland,belgium,belgique,luxembourg"
 )
 _STREET_WORD = re.compile(
-    r"(?<![A-Za-z])(?:(?:J[Ll][Nn]|T[Mm][Nn]|B[Dd][Rr]|LOT|Lot|BLOCK|Block|B[Ll][Kk]|UNIT|Unit|BATU|Batu|"
+    r"(?<![A-Za-z])(?:(?:J[Ll][Nn]|T[Mm][Nn]|B[Dd][Rr]|LOT|Lot|B[Ll][Kk]|BATU|Batu|"
     r"SECTION|Section|N[OQ0o]\.?,? ?[:.]? ?[A-Z]?-?\d|"
     r"[A-Z][a-zäöüß]+(?:stra[sß]+e|str\.|weg|gasse|platz|allee|ring|ufer|damm))(?![a-z])|"
-    r"(?:K[Gg]\.?(?= [A-Z])|P\.?T\.?|FLR|S[Tt]\.?|R[Dd]\.?|A[Vv][Ee]\.?|Way|KM|"
-    r"P\.?O\.? ?Box|Postfach|BP|"
+    r"(?:UNIT|Unit|BLOCK|Block|K[Gg]\.?(?= [A-Z])|P\.?T\.?|FLR|S[Tt]\.?|R[Dd]\.?|A[Vv][Ee]\.?|Way|"
+    r"KM|P\.?O\.? ?Box|Postfach|BP|"
     r"K\.?L\.?|Weg|rue|RUE|Rue|avenue|place|Place|all[ée]e|cours|impasse|chemin|route)(?![A-Za-z]))"
 )
 _POSTCODE = re.compile(
@@ -60,11 +60,11 @@ _POSTCODE = re.compile(
 _LOT = re.compile(r"(?:LOT|Lot|P\.?T\.?|NO|No|#)[\s.:]*$")
 _NUMBERED = re.compile(
     r"^\W*(?:N[O0Q]S?(?=[\s.:,\d])|No(?=[\s.:,\d])|L\.?[O0o]T(?=\W|\d)|L\.?[o0]t(?=[\s.:,\d])|"
-    r"UNIT|Unit|"
-    r"BLOCK|Block|BLK|SUITE|Suite|PT ?\d|P\.T\.|[A-Z]{0,2}-?\d+[A-Z]?(?:\s?[-&,/]\s?\w+)*\s?,|"
-    r"\d+[A-Z]?(?:[-/&]\d*[A-Z]?\d*)*[ ,.]\s?\D|[A-Z]\d?-\d|"
-    r"[A-Z]\d?-[A-Z0-9]{1,3}-\d|\d+(?:ST|ND|RD|TH)\b|"
-    r"(?:GROUND|FIRST|SECOND|THIRD|LOWER|UPPER) (?:FLOOR|FLR|GROUND)|LEVEL ?\d|G[- ]?\d)"
+    r"(?:UNIT|Unit|BLOCK|Block|BLK|SUITE|Suite)(?![A-Za-z])|PT ?\d|P\.T\.|"
+    r"[A-Z]{0,2}-?\d+[A-Z]?(?:\s?[-&,/]\s?\w+)*\s?,|"
+    r"\d+[A-Z]?(?:[-/&]\w{0,6})*[ ,.]\s?\D|[A-Z]\d?-\d|[A-Z]\d?-[A-Z0-9]{1,3}-\d|"
+    r"\d+(?:ST|ND|RD|TH)\b|(?:GROUND|FIRST|SECOND|THIRD|LOWER|UPPER) (?:FLOOR|FLR|GROUND)|"
+    r"LEVEL ?\d|G[- ]?\d)"
 )
 _ENDS_NUMBERED = re.compile(r"[A-ZÄÖÜ][^\d,:]{3,40} \d{1,4} ?[a-z]?")
 _STOP = any_of(

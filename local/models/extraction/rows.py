@@ -20,10 +20,12 @@ MEDIUM = any_of("total,totai,jumlah,summe,gesamt,ttc,brutto,montant du")
 WEAK = any_of("amount,amt,betrag,montant,fare,charges,harga")
 INCLUSIVE = any_of("incl,inclusive,including,with gst,after gst,w gst,w tax,termasuk")
 PART = any_of(
-    "sub total,sub ttl,sub tota,zwischensumme,sous total,excl,exclusive,before,taxable,netto,"
-    "total ht,montant ht,without,w/o,nettobetrag,supplies,sales value,amount ht,excluding"
+    "sub total,gross,sub ttl,sub tota,zwischensumme,sous total,excl,exclusive,before,taxable,"
+    "netto,total ht,montant ht,without,w/o,nettobetrag,supplies,sales value,amount ht,excluding"
 )
-TAX = any_of("gst,vat,sst,mwst,tva,tax,ust,service charge,svc,steuer,cukai,serv chg,service chg")
+TAX = any_of(
+    "gst,vat,sst,mwst,tva,tax,ust,service charge,svc,svr charge,steuer,cukai,serv chg,service chg"
+)
 NOT_MONEY = any_of(
     "qty,quantity,item,saving,discount,disc,point,rabatt,remise,pcs,kuantiti,mileage,you saved,"
     "no of,deposit,anzahl"

@@ -95,12 +95,24 @@ class RowBuilder:
             self._waiting.append(line)
             return
         follows = line.number == self._last + 1 and not line.gap
+        if follows and self._names_last(line):
+            return
         if self.rows and self._own and follows and _letters(line.text) > _SOME_LETTERS:
             self._continued.append(line)
             self._last = line.number
             self._rewrite()
         else:
             self._waiting.append(line)
+
+    def _names_last(self, line: Line) -> bool:
+        """Give the last row, if it has no words at all, those of the line under it."""
+        row = self.rows[-1] if self.rows else {}
+        if self._words is None or not row or row[self._words.name] is not None:
+            return False
+        if _letters(line.text) <= _SOME_LETTERS:
+            return False
+        row[self._words.name] = Reading(line.words, _ORDERED - _WORDS_ABOVE, line.number)
+        return True
 
     def _date(self, line: Line) -> tuple[int, int] | None:
         """The extent of the date that a row begins with, the year of which may be missing."""

@@ -108,6 +108,12 @@ def test_a_legal_form_makes_a_name_surer() -> None:
     assert legal.name_score > plain.name_score
 
 
+def test_a_hostile_house_number_ends() -> None:
+    """A number of a hundred parts is given up in one pass."""
+    name, _ = head_of("CONTOH SDN BHD", "1" + "-11" * 100 + "x", "1" + "/1a1" * 60)
+    assert name == "CONTOH SDN BHD"
+
+
 def test_an_empty_page_has_no_letterhead() -> None:
     """Nothing is named where nothing is printed."""
     assert head_of("") == ("", "")
