@@ -166,7 +166,6 @@ async def test_children_end_with_their_parent(tmp_path: Path) -> None:
         from functools import partial
         from pathlib import Path
         from streams.parsing.pool import ParserPool
-from streams.parsing.reading import open_reader
         from streams.parsing.reading import open_reader
 
         async def main():
