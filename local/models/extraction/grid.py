@@ -87,16 +87,21 @@ def is_price(column: Field) -> bool:
 
 
 def by_position(text: str, header: Sequence[Column]) -> dict[str, Token]:
-    """The numbers of a row under their header cells, each column's nearest."""
-    chosen: dict[str, tuple[float, Token]] = {}
+    """The numbers of a row under their header cells, each column's nearest.
+
+    A field may head two columns, as debit and credit do; the right one of two that are filled is
+    taken.
+    """
+    chosen: dict[str, tuple[Column, float, Token]] = {}
     for token in tokens_of(text):
         column = min(header, key=lambda c: _distance(token, c))
         if column.field is None or not _fits(token, column.field):
             continue
         distance = _distance(token, column)
-        if column.field.name not in chosen or distance < chosen[column.field.name][0]:
-            chosen[column.field.name] = (distance, token)
-    return {name: token for name, (_, token) in chosen.items()}
+        held = chosen.get(column.field.name)
+        if held is None or held[0] is not column or distance < held[1]:
+            chosen[column.field.name] = (column, distance, token)
+    return {name: token for name, (_, _, token) in chosen.items()}
 
 
 def _fits(token: Token, column: Field) -> bool:

@@ -177,7 +177,7 @@ class RowBuilder:
         before = row[self._words.name] if self._words else None
         if before is None or self._words is None:
             return
-        lines = [self._own, *(tidy_words(line.words) for line in self._continued)]
+        lines = [self._own, *(line.words for line in self._continued)]
         row[self._words.name] = Reading(" ".join(lines), before.score, before.line)
 
     def _multiplies(self, line: Line, tokens: Mapping[str, Token]) -> bool:

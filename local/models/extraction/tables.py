@@ -59,13 +59,14 @@ def _named(header: Sequence[Column]) -> int:
 
 
 def _with_unknown(line: Line, found: Sequence[Column]) -> list[Column]:
-    """A header's columns left to right, each field once, with the cells that no field asked for."""
+    """A header's columns left to right, each field once (amounts may be twice), and other cells."""
     header: list[Column] = []
     for column in sorted(found, key=lambda c: (c.start, c.start - c.end)):
         taken = any(column.start < h.end and h.start < column.end for h in header)
         known = any(h.field is column.field for h in header)
         if not taken:
-            header.append(Column(None if known else column.field, column.start, column.end))
+            twice = known and column.field is not None and column.field.kind != "amount"
+            header.append(Column(None if twice else column.field, column.start, column.end))
     header += [
         Column(None, cell.start, cell.end)
         for cell in line.cells

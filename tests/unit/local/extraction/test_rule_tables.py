@@ -68,6 +68,24 @@ def test_bookings_run_over_pages_and_keep_signs() -> None:
     ]
 
 
+def test_debit_and_credit_are_one_amount() -> None:
+    """Two columns may head the same field, of which each row fills one."""
+    schema = table(date="date", description="text", amount="amount", balance="amount")
+    schema["properties"]["rows"]["items"]["properties"]["amount"]["x-labels"] = [
+        "paid out",
+        "paid in",
+    ]
+    text = (
+        "Date         Description        Paid out     Paid in     Balance\n"
+        "02 Mar 2026  Rent                  80.00                   20.00\n"
+        "03 Mar 2026  Salary                            50.00       70.00"
+    )
+    assert rows_of(text, schema) == [
+        ("02 Mar 2026", "Rent", "80.00", "20.00"),
+        ("03 Mar 2026", "Salary", "50.00", "70.00"),
+    ]
+
+
 def test_a_row_that_multiplies_out_is_surer() -> None:
     """Count times price gives the amount, or does not."""
     fit = extract("2 x Tea 1.50  3.00", LINES).scores["rows"][0]["amount"]
