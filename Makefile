@@ -58,10 +58,10 @@ arch: setup-test ## check who may import whom
 	$(BIN)/lint-imports
 
 unit: setup-test ## run the unit tests
-	$(TESTS) tests/unit
+	$(TESTS) -n 2 tests/unit
 
 contract: setup-test ## run the contract tests
-	$(TESTS) tests/contract
+	$(TESTS) -n 2 tests/contract
 
 integration: setup-test ## run the tests of each part against real servers
 	$(LOCAL) test -- $(TESTS) tests/integration
