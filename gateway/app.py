@@ -44,6 +44,8 @@ ROUTERS: Final = (
     problem_pages.router,
 )
 _GRACE_S: Final = 15
+_KEEP_ALIVE_S: Final = 75
+"""Longer than load balancers keep idle connections, so that it is they who close them."""
 
 MODELS: Final = (*uploads.MODELS, *document_types.MODELS)
 
@@ -87,6 +89,7 @@ def serve(settings: GatewaySettings) -> None:
         access_log=False,
         server_header=False,
         forwarded_allow_ips=settings.forwarded_allow_ips,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
     _Server(config, app).run()

@@ -111,6 +111,17 @@ async def fields(reader: Reader, principal: Principal, document: Row) -> Documen
     )
 
 
+def only(found: DocumentFields, names: set[str]) -> DocumentFields:
+    """Returns: the same without the fields that are not named; a long table can be left out."""
+    return found.model_copy(
+        update={
+            "values": {name: value for name, value in found.values.items() if name in names},
+            "answers": {name: one for name, one in found.answers.items() if name in names},
+            "corrections": [one for one in found.corrections if one.name in names],
+        }
+    )
+
+
 def _correction(row: Row) -> Correction:
     return Correction(**{name: row[name] for name in Correction.model_fields})
 

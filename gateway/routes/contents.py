@@ -34,13 +34,14 @@ async def get_document_text(
     response: Response,
     state: StateDep,
     caller: CallerDep,
+    page: Annotated[int, Query(ge=1, le=1_000_000, description="Page to begin with.")] = 1,
     limit: Annotated[int, Query(ge=1, le=200, description="Most pages of an answer.")] = 50,
     cursor: CursorQuery = None,
 ) -> DocumentText:
     """The text of a document, page by page, with offsets; long ones come in several answers."""
     row = await known(state, caller, document_id) or unstored(document_id)
     bound = ("text", caller.gpt_id, document_id, row["run_id"] or "")
-    after = 0 if cursor is None else int(state.cursors.open(cursor, *bound)[0])
+    after = page - 1 if cursor is None else int(state.cursors.open(cursor, *bound)[0])
     found = await contents.text(state.reader, caller, row, limit, after)
     if not found.has_more:
         return found
@@ -51,14 +52,23 @@ async def get_document_text(
 
 @router.get("/fields")
 async def get_document_fields(
-    document_id: str, response: Response, state: StateDep, caller: CallerDep
+    *,
+    document_id: str,
+    response: Response,
+    state: StateDep,
+    caller: CallerDep,
+    names: Annotated[
+        str | None,
+        Query(max_length=1024, description="Only these fields, such as total,date; all if absent."),
+    ] = None,
 ) -> DocumentFields:
     """The fields of a document with place, evidence and confidence, and what people corrected."""
     row = await known(state, caller, document_id)
-    if row is None:
-        return await contents.fields(state.reader, caller, unstored(document_id))
-    response.headers["ETag"] = f'"{row["version"]}"'
-    return await contents.fields(state.reader, caller, row)
+    found = await contents.fields(state.reader, caller, row or unstored(document_id))
+    if row is not None:
+        response.headers["ETag"] = f'"{row["version"]}"'
+    wanted = {name.strip() for name in (names or "").split(",") if name.strip()}
+    return contents.only(found, wanted) if wanted else found
 
 
 @router.get("/chunks")

@@ -250,6 +250,8 @@ async def test_text_comes_in_pages_with_offsets_into_the_whole(
         page["text"] for page in pages
     ]
     assert (first["has_more"], rest["has_more"]) == (True, False)
+    last = (await api.get(path, params={"page": "3"})).json()
+    assert last["pages"] == pages[2:]
 
 
 async def test_fields_come_with_evidence_and_corrections(
@@ -262,6 +264,8 @@ async def test_fields_come_with_evidence_and_corrections(
     assert body["answers"]["lines"][0]["amount"]["value"] == "EUR 120.50"
     [correction] = body["corrections"]
     assert (correction["name"], correction["corrected_by"]) == ("total", "key:demo")
+    one = await api.get(f"/v1/documents/{whole['document_id']}/fields", params={"names": "lines"})
+    assert (list(one.json()["answers"]), one.json()["values"]) == (["lines"], {})
 
 
 async def test_chunks_and_runs_are_listed(api: httpx2.AsyncClient, whole: dict[str, str]) -> None:

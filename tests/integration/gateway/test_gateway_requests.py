@@ -9,8 +9,12 @@ from datetime import timedelta
 import httpx2
 import pytest
 from confluent_kafka import Message
+from sqlalchemy import delete, text
+from sqlalchemy.exc import DBAPIError
 
+from gateway.database import Reader
 from gateway.settings import GatewaySettings
+from schemas.tables import REQUESTS
 from tests.integration.gateway.conftest import Answer, Records, Rows, Serve
 
 Answering = Callable[[str, Answer], None]
@@ -209,3 +213,15 @@ async def test_without_postgres_requests_are_taken_all_the_same(
     assert listed.status_code == 503
     assert listed.headers["Retry-After"]
     assert listed.json()["code"] == "unavailable"
+
+
+async def test_the_gateway_cannot_write(gateway_settings: GatewaySettings) -> None:
+    """Its role has no right to write, and its sessions are read-only besides."""
+    reader = Reader(gateway_settings)
+    async with reader._engine.connect() as connection:
+        with pytest.raises(DBAPIError, match="read-only transaction"):
+            await connection.execute(delete(REQUESTS))
+        await connection.execute(text("SET default_transaction_read_only = off"))
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await connection.execute(delete(REQUESTS))
+    await reader.close()
