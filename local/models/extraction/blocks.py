@@ -13,6 +13,9 @@ _LINES = 34
 
 _EDGE, _MIDDLE = 3, 5
 _MOST_NAME = 70
+_ADDRESSING = frozenset(
+    ("firma", "herr", "herrn", "frau", "an", "to", "an die", "monsieur", "madame")
+)
 _NAME_LINES = 2
 _GOOD_ADDRESS, _POOR_ADDRESS = 0.6, 0.3
 
@@ -113,9 +116,14 @@ def read_blocks(sheet: Sheet, labelled: Collection[int]) -> list[Block]:
 def _without_heads(stack: Sequence[Line], labelled: Collection[int]) -> list[Line]:
     """A stack without the label or the heading that it may begin with."""
     lines = list(stack)
-    while lines and (lines[0].number in labelled or places.heading(lines[0].words)):
+    while lines and (lines[0].number in labelled or _heads(lines[0].words)):
         lines.pop(0)
     return lines
+
+
+def _heads(text: str) -> bool:
+    """Whether a line is a heading or a mere form of address above a name."""
+    return places.heading(text) or text.strip(" :.,").lower() in _ADDRESSING
 
 
 def _score(address: str, score: float) -> float:

@@ -12,7 +12,19 @@ from typing import Any
 from local.models.extraction.sheet import blur, fold
 
 _SYNONYMS = {
-    "effective": ("takes effect", "in force from", "tritt in kraft", "entre en vigueur"),
+    "amount": (
+        *("soll", "haben", "belastung", "gutschrift", "lastschrift", "débit", "crédit"),
+        *("paid out", "paid in", "withdrawals", "deposits"),
+    ),
+    "end": ("ending on", "endend am"),
+    "effective": (
+        "takes effect",
+        "beginning on",
+        "commencing on",
+        "in force from",
+        "tritt in kraft",
+        "entre en vigueur",
+    ),
     "term": ("runs for", "for a period of", "läuft", "pour une durée"),
     "notice": ("notice of", "frist von", "préavis de"),
 }

@@ -86,7 +86,7 @@ def _certainty(line: Line, start: int, end: int, size: int) -> float:
     before = text[:start].rstrip(_OPENERS)
     opened = not before or before[-1] in ":|" or start - len(before) > 1
     if size <= _SHORT and not (opened and closed):
-        return 0.45 if opened else 0.4
+        return (0.6 if size == _SHORT else 0.45) if opened else 0.4
     if opened:
         return 0.95 if closed else 0.85
     return 0.7 if closed else 0.5

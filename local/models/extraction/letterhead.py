@@ -18,6 +18,8 @@ _MOST_WORDS = 10
 _NAME_LINES = 3
 _FEW_LETTERS = 4
 _LEAD_LINES = 3
+_SENDER_LINES = 6
+_SENDER = re.compile(r"(?P<name>[^|\u00b7\u2022]{3,60}?) [|\u00b7\u2022] (?P<address>[^@:]{8,90})")
 _IDEOGRAPHS = "\u2e80"
 _LABEL = re.compile(r"[A-Z][A-Za-z ]{2,20} ?: +(?=[A-Z])")
 _LABELLED = re.compile(r"\S[^:]{1,25}:\s")
@@ -156,6 +158,9 @@ def read_letterhead(sheet: Sheet, labelled: Collection[int] = ()) -> Letterhead:
     head = _head(sheet, labelled)
     if not head:
         return Letterhead()
+    sender = next(filter(None, map(_sender_line, head[:_SENDER_LINES])), None)
+    if sender:
+        return sender
     weights = [_weigh_name(head, i) for i in range(len(head))]
     best = max(range(len(head)), key=lambda i: weights[i])
     name, last = _joined(head, best)
@@ -164,6 +169,14 @@ def read_letterhead(sheet: Sheet, labelled: Collection[int] = ()) -> Letterhead:
     address, address_score = read_block([u for u in under if u.number not in labelled])
     begins = (u.number for u in under if address and address.startswith(places.tidy(u)))
     return Letterhead(name, _name_score(name, weights), address, address_score, next(begins, -1))
+
+
+def _sender_line(line: Line) -> Letterhead | None:
+    """The letterhead in a line of a name, a street and a town, as it stands above a window."""
+    match = _SENDER.fullmatch(places.tidy(line))
+    if match is None or not places.postcode(match["address"]):
+        return None
+    return Letterhead(match["name"], 0.85, match["address"], 0.85, line.number)
 
 
 def _name_score(name: str, weights: Sequence[float]) -> float:
@@ -183,7 +196,7 @@ def read_block(lines: Sequence[Line]) -> tuple[str, float]:
     Scores: 0.85 with a post code and a street word, 0.6 with one of them, else 0.3.
     """
     tidied = (places.tidy(line) for line in lines)
-    texts = [places.before_stop(text) or text for text in tidied]
+    texts = [places.lead(places.before_stop(text) or text) for text in tidied]
     start = _address_start(texts)
     if start is None:
         return "", 0.0

@@ -98,7 +98,7 @@ def _party(document: Document, wanted: Field) -> Reading | None:
     block = _own_block(document, wanted)
     if block:
         return Reading(block.name, block.score, block.line)
-    if other_side(wanted) or not head.name:
+    if other_side(wanted) or not head.name or (places.title_word(head.name) and not sure):
         return None
     return Reading(head.name, head.name_score)
 

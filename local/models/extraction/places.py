@@ -79,10 +79,11 @@ _STOP_WORD = re.compile(
     r"(?<![A-Za-z])(?:TEL|Tel|tel|[Tt][Ee]1|[lI]el|FAX|Fax|fax|PHONE|Phone|ROC|Roc|G[S5]T|Gst|"
     r"SST|www|WWW|http|"
     r"USt|SSM|DATE|Date|Datum|SIRET|MOBILE|Mobile|SLIP|Table|TABLE)(?![a-z])|"
-    r"(?<![A-Za-z.])(?:T|F|H/?P|Ph|M|E)\s?:\s?[\d(+]|@|"
+    r"(?<![A-Za-z.])(?:T|F|H/?P|Ph|M|E)\s?:\s?[\d(+]|@|^\W*\(?\d{3}\)? ?\d{3}-\d{4}|"
     r"(?<!\d)\+?6?0?[1-9]\d?\s?-\s?\d{3,4}\s?\d{3,4}|^\W*0\d[\d\s-]{7,}|"
     r"^\W*(?:TIME|CASH|BILL|DATE|CODE|QTY|RECEIPT|ITEM)\b"
 )
+_PIECE = re.compile(r"[^|\u00b7\u2022]+")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}")
 _SUFFIX = re.compile(
     r"\W*(?:ENTERPRISE|TRADING|SERVICES|INDUSTRIES|HOLDINGS|MARKETING|COMPANY)", re.IGNORECASE
@@ -92,6 +93,11 @@ _HEADING = any_of(
     "rechnung,facture,quittung,page,duplicate,reprint,original,copy,credit note,statement,"
     "kassenbon,ticket,bill,cash sales,adjustment note,selamat datang,statement of account,"
     "account statement,kontoauszug,releve de compte"
+)
+_TITLE = any_of(
+    "report,agreement,contract,lease,application,form,permit,registration,questionnaire,survey,"
+    "review,study,analysis,vertrag,bericht,antrag,formular,anmeldung,vereinbarung,gutachten,"
+    "contrat,rapport,formulaire,convention,bail,demande,inscription,etude,statement of work"
 )
 _REGISTRATION = re.compile(
     r"[\s(\[,:]*(?:(?:CO|COMPANY|ROC|SSM|REG|BUSINESS|NO|N0|LICEN[CS]E)[\s.:]*){0,4}\W*"
@@ -164,6 +170,21 @@ def heading(line: str) -> bool:
     key = worded(line)
     found = _HEADING.search(key)
     return found is not None and len(found[0]) * 2 >= len(key)
+
+
+def title_word(line: str) -> bool:
+    """Whether a line holds a word that titles of documents are made with."""
+    return bool(_TITLE.search(worded(line)))
+
+
+def lead(line: str) -> str:
+    """The pieces of a line parted by `|` or a dot in the middle, up to the first that stops."""
+    end = 0
+    for piece in _PIECE.finditer(line):
+        if end and stops(piece[0]):
+            return line[:end].rstrip(" |\u00b7\u2022")
+        end = piece.end()
+    return line
 
 
 def registration(line: str) -> int:

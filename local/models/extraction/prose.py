@@ -7,13 +7,7 @@ from local.models.extraction.clauses import read_law
 from local.models.extraction.fields import Field
 from local.models.extraction.reading import Document, Reading, worded
 from local.models.extraction.sheet import Line
-from local.models.extraction.words import any_of
 
-_TITLE = any_of(
-    "report,agreement,contract,lease,application,form,permit,registration,questionnaire,survey,"
-    "review,study,analysis,vertrag,bericht,antrag,formular,anmeldung,vereinbarung,gutachten,"
-    "contrat,rapport,formulaire,convention,bail,demande,inscription,etude,statement of work"
-)
 _SALUTATION = re.compile(
     r"\s*(?:Dear|Hello|Hi|Sehr geehrte|Liebe|Guten Tag|Madame|Monsieur|Cher|Chère|Bonjour)\b"
 )
@@ -48,7 +42,7 @@ def _title(document: Document) -> Reading | None:
     ]
     free = [line for line in lines if not _introduces(document, line)] or lines
     for line in free:
-        if _TITLE.search(line.worded) and not places.legal_form(line.words):
+        if places.title_word(line.words) and not places.legal_form(line.words):
             return Reading(line.words, 0.7, line.number)
     for line in free:
         if not any(p(line.words) for p in (places.legal_form, places.trade_word, places.stops)):

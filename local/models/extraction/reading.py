@@ -185,8 +185,10 @@ def worded(document: Document, wanted: Field) -> list[Reading]:
 
 
 def value_cell(hit: Hit, start: int, end: int) -> Cell | None:
-    """The text beside a label, up to a gap of three spaces; None without a letter or digit."""
+    """The text beside a label, up to a gap of three spaces; None if it is a label too."""
     raw = _GAP.split(hit.line.text[start:end].strip())[0]
+    if raw.endswith(":"):
+        return None
     text = raw.strip(" :-|_.\u2013\u2026")
     if not any(c.isalnum() for c in text):
         return None

@@ -26,6 +26,7 @@ _IBAN = re.compile(
 _BIC = re.compile(
     r"(?<![A-Za-z0-9])[A-Z]{4}\s?[A-Z]{2}\s?[A-Z0-9]{2}(?:\s?[A-Z0-9]{3})?(?![A-Za-z0-9])"
 )
+_AREA = re.compile(r"(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}")
 _UNIT = (
     r"(?:business |working |calendar )?(?:days?|weeks?|months?|years?|Tagen?|Wochen?|Monate?n?|"
     r"Jahre?n?s?|jours?|semaines?|mois|ans?|années?)"
@@ -88,8 +89,8 @@ def _phones(text: str) -> list[Found]:
             continue
         if any(match.start() < d.end and d.start < match.end() for d in dates):
             continue
-        international = match[0].lstrip("(")[0] in "+0"
-        found.append(Found(match.start(), match.end(), 0.95 if international else 0.7))
+        told = match[0].lstrip("(")[0] in "+0" or _AREA.fullmatch(match[0])
+        found.append(Found(match.start(), match.end(), 0.95 if told else 0.7))
     return found
 
 

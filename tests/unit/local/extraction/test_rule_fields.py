@@ -152,6 +152,26 @@ def test_two_parties_are_told_apart(body: str) -> None:
     }
 
 
+def test_a_senders_line_above_the_window() -> None:
+    """A name, a street and a town on one line are the issuer; a form of address is no name."""
+    text = (
+        "Muster Service e.K. · Gartenweg 12 · 50667 Köln\n\n"
+        "Firma\nBeispiel AG\nIndustriestraße 44\n70565 Stuttgart\n\nRechnung"
+    )
+    assert read(text, PARTIES) == {
+        "supplier": "Muster Service e.K.",
+        "supplier_address": "Gartenweg 12 · 50667 Köln",
+        "customer": "Beispiel AG",
+        "customer_address": "Industriestraße 44 70565 Stuttgart",
+    }
+
+
+def test_labels_side_by_side_are_not_each_others_values() -> None:
+    """What stands beside a label and ends in a colon is a label too."""
+    text = "Bill to:          Ship to:\nJane Roe          Site 4\n22 Elm Avenue     9 Oak Road"
+    assert read(text, PARTIES)["customer"] == "Jane Roe"
+
+
 def test_the_parties_of_a_contract() -> None:
     """A sentence `between .. and ..` names both, in three languages."""
     fields = schema(

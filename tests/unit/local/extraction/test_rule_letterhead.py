@@ -88,6 +88,14 @@ def test_the_address_stands_under_the_name(lines: tuple[str, ...], address: str)
     assert head_of("CONTOH SDN BHD", *lines)[1] == address
 
 
+def test_what_follows_an_address_on_its_line_is_cut_off() -> None:
+    """A telephone or a mail address behind a bar is no part of the address."""
+    _, address = head_of(
+        "CONTOH LTD", "12 Lake Road, Denver, CO 80202 | (303) 555-0188 | a@b.example"
+    )
+    assert address == "12 Lake Road, Denver, CO 80202"
+
+
 def test_an_owner_below_the_address_is_not_the_name() -> None:
     """A company named after the letterhead is somebody else."""
     lines = (
