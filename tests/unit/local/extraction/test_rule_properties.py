@@ -125,7 +125,7 @@ def test_every_value_is_printed_in_the_text(text: str, schema: dict[str, Any]) -
 
 @settings(max_examples=60, deadline=None)
 @given(schema=anything)
-def test_no_schema_raises(schema: Any) -> None:  # noqa: ANN401
+def test_no_schema_raises(schema: Any) -> None:
     """What is no schema asks for nothing, or for what can be made out of it."""
     found = extract("TOTAL 12.50\nSkills: a, b", schema if isinstance(schema, dict) else {})
     assert isinstance(found.values, dict)
