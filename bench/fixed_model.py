@@ -74,6 +74,9 @@ def application(seconds: float, slots: int) -> Starlette:
         names = ("fixed-chat:latest", "fixed-embed:latest")
         return JSONResponse({"models": [{"model": name, "name": name} for name in names]})
 
+    async def show(_: Request) -> JSONResponse:
+        return JSONResponse({"capabilities": ["completion"], "details": {}, "model_info": {}})
+
     async def version(_: Request) -> JSONResponse:
         return JSONResponse({"version": "0.0.0-fixed"})
 
@@ -81,6 +84,7 @@ def application(seconds: float, slots: int) -> Starlette:
         routes=[
             Route("/api/chat", chat, methods=["POST"]),
             Route("/api/embed", embed, methods=["POST"]),
+            Route("/api/show", show, methods=["POST"]),
             Route("/api/tags", tags),
             Route("/api/version", version),
         ]

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from schemas.tables import MODEL_ANSWERS
 from streams.clients.ollama import ModelAnswer, Models
 from streams.clients.postgres import Database
+from streams.pictures import Pictures
 from streams.prompts import Prompt
 from streams.stage import Work
 
@@ -21,9 +22,10 @@ Check = Callable[[ModelAnswer], None]
 class Answers:
     """Asks the chat model, or returns what it answered to the same prompt in this run before."""
 
-    def __init__(self, database: Database, models: Models) -> None:
+    def __init__(self, database: Database, models: Models, pictures: Pictures) -> None:
         self._database = database
         self._models = models
+        self._pictures = pictures
 
     @property
     def context_tokens(self) -> int:
@@ -36,9 +38,18 @@ class Answers:
         return self._models.chat_model
 
     async def ask(
-        self, work: Work, *, call: str, prompt: Prompt, schema: dict[str, Any], check: Check
+        self,
+        work: Work,
+        *,
+        call: str,
+        prompt: Prompt,
+        schema: dict[str, Any],
+        check: Check,
+        pages: range,
     ) -> ModelAnswer:
         """Returns: an answer that passed `check`; `call` names its place in the step.
+
+        A model that can see also gets the pictures of `pages` (indexes from 0).
 
         Raises: what `check` and the model client raise.
         """
@@ -46,7 +57,12 @@ class Answers:
         known = await self._recall(work, call, digest)
         if known is not None:
             return known
-        answer = await self._models.answer(system=prompt.system, user=prompt.user, schema=schema)
+        answer = await self._models.answer(
+            system=prompt.system,
+            user=prompt.user,
+            schema=schema,
+            images=await self._pictures.of(work, pages),
+        )
         check(answer)
         await self._store(work, call, digest, answer)
         return answer

@@ -28,6 +28,7 @@ from streams.clients.s3 import ObjectStore
 from streams.files import Files
 from streams.ledger import Ledger
 from streams.parsing.documents import DocumentParser
+from streams.pictures import Pictures
 from streams.runner import Runner
 from streams.settings import Settings
 from streams.stage import Stage
@@ -77,9 +78,10 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Stage[Any], ...]:
     """Returns: the stages in the order in which a document meets them, then the other ones."""
     database, store, search = clients.database, clients.store, clients.search
     models, ids = clients.models, clients.ids
-    answers = Answers(database, models)
     budget = settings.work_budget
     files = Files(store, settings.max_document_bytes, settings.work_dir)
+    pictures = Pictures(database, files, clients.parser, models)
+    answers = Answers(database, models, pictures)
     return (
         receive.stage(database, files, clients.fetch, ids),
         parse.stage(database, files, clients.parser, ids),

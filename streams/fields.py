@@ -97,5 +97,6 @@ async def _read(answers: Answers, work: Work, asked: _Asked) -> Reading:
         prompt=render("extract", PROMPT_VERSION, documents=[window.texts], fields=asked.described),
         schema=answer_schema(document_type),
         check=check,
+        pages=window.pages,
     )
     return read_answer(document_type, answer.content, answer.logprobs, place)

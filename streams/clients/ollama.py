@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import httpx
 from ollama import AsyncClient, ResponseError
+from pydantic import ValidationError
 
 from schemas.embedding_text import (
     DISAGREEMENT_LIMIT,
@@ -77,6 +78,7 @@ class Models:
         self._client = client
         self.chat_model = chat_model
         self.embedding_model = embedding_model
+        self.sees = False
         self._timeout = timeout_seconds
         self.context_tokens = context_tokens
         self._slots = {model: asyncio.Semaphore(slots) for model in {chat_model, embedding_model}}
@@ -159,12 +161,18 @@ class Models:
         return vectors
 
     async def ping(self) -> None:
-        """Raises: DependencyDown: the API is away, or a model is missing."""
+        """Learn whether the chat model can see, if all is there.
+
+        Raises: DependencyDown: the API is away, or a model is missing.
+        """
         async with self._call(self.embedding_model):
             known = {model.model for model in (await self._client.list()).models}
         for model in (self.chat_model, self.embedding_model):
             if model not in known and f"{model}:latest" not in known:
                 raise DependencyDown(_NAME, _missing(model))
+        async with self._call(self.chat_model):
+            shown = await self._client.show(self.chat_model)
+        self.sees = "vision" in (shown.capabilities or ())
 
     @asynccontextmanager
     async def _call(self, model: str) -> AsyncIterator[None]:
@@ -181,6 +189,9 @@ class Models:
                 if error.status_code == _BUSY:
                     raise DependencyDown(_NAME, "the model server is busy") from error
                 detail = f"{model} answered with status {error.status_code}"
+                raise RecordTrouble(_NAME, detail) from error
+            except (ValidationError, json.JSONDecodeError) as error:
+                detail = "the model server's answer does not have the form of Ollama's API"
                 raise RecordTrouble(_NAME, detail) from error
             except httpx.TimeoutException as error:
                 raise RecordTrouble(_NAME, f"{model} did not answer in time") from error

@@ -12,14 +12,16 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any, Protocol
 
 from streams.parsing.bout import PageReader
+from streams.parsing.drawing import draw_pages
 from streams.parsing.errors import CrashReason, ParserCrashed, ParserFailed, Unparsable
 from streams.parsing.limits import Limits
 from streams.parsing.page import ParsedPart
@@ -28,14 +30,22 @@ from streams.parsing.parse import parse_part
 ReaderFactory = Callable[[], PageReader | None]
 """Opens the OCR engine in the child; a module's function, or a partial of one, as it is pickled."""
 
-Outcome = ParsedPart | Exception
 LAST_RESORT_S = 5
 """How long after its hard timeout a child ends itself, should its parent not be there to do it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One call of `parse_part`, and the hard limit of its time."""
+class Job(Protocol):
+    """What a child is asked to do, and the hard limit of its time; it crosses as a pickle."""
+
+    timeout_s: float
+
+    def run(self, reader: PageReader | None) -> Any:  # noqa: ANN401 - each job has its own result
+        """Do it."""
+
+
+@dataclass(slots=True)
+class ParseJob:
+    """One call of `parse_part`."""
 
     path: Path
     content_type: str
@@ -54,6 +64,21 @@ class Job:
             limits=self.limits,
             reader=reader,
         )
+
+
+@dataclass(slots=True)
+class DrawJob:
+    """One call of `draw_pages`."""
+
+    path: Path
+    content_type: str
+    numbers: Sequence[int]
+    timeout_s: float
+    limits: Limits
+
+    def run(self, _: PageReader | None) -> list[bytes]:
+        """Draw; errors as of `draw_pages`."""
+        return draw_pages(self.path, self.content_type, self.numbers, self.limits)
 
 
 def serve(connection: Connection, open_reader: ReaderFactory, memory_bytes: int) -> None:
@@ -77,7 +102,7 @@ def serve(connection: Connection, open_reader: ReaderFactory, memory_bytes: int)
                 return
 
 
-def _outcome(job: Job, open_once: ReaderFactory) -> Outcome:
+def _outcome(job: Job, open_once: ReaderFactory) -> Any:  # noqa: ANN401 - a result or an exception
     try:
         return job.run(open_once())
     except Unparsable as error:

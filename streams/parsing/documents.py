@@ -1,6 +1,6 @@
 """The parser as the `parse` stage uses it: a process pool with the limits of the settings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -45,4 +45,13 @@ class DocumentParser:
             budget_s=self._budget_s,
             timeout_s=self._timeout_s,
             limits=self._limits,
+        )
+
+    async def draw(self, path: Path, content_type: str, *, numbers: Sequence[int]) -> list[bytes]:
+        """Return a JPEG of each page; formats that have no pages to draw give none.
+
+        Raises: as `parse`.
+        """
+        return await self._pool.draw(
+            path, content_type, numbers=numbers, timeout_s=self._timeout_s, limits=self._limits
         )

@@ -34,6 +34,16 @@ def parse(bout: Bout) -> ParsedPart:
     return ParsedPart(pages, count, next_page, notes=tuple(bout.notes))
 
 
+def draw(path: Path, number: int, limits: Limits) -> Image.Image:
+    """Return image `number` of the file, upright and in RGB.
+
+    Raises:
+        Unparsable: as of `parse`.
+    """
+    with opened(path) as image:
+        return _picture(image, number, limits)
+
+
 def damaged() -> Unparsable:
     """Return the error for an image that cannot be decoded."""
     return Unparsable(
@@ -94,10 +104,13 @@ def opened(file: Path | BinaryIO) -> Image.Image:
 
 
 def _page(image: Image.Image, number: int, bout: Bout) -> Page:
+    return bout.read_image(_picture(image, number, bout.limits), number)
+
+
+def _picture(image: Image.Image, number: int, limits: Limits) -> Image.Image:
     try:
         image.seek(number - 1)
-        check_size(image, bout.limits)
-        picture = for_reading(image, bout.limits.max_render_pixels)
+        check_size(image, limits)
+        return for_reading(image, limits.max_render_pixels)
     except DAMAGE:
         raise damaged() from None
-    return bout.read_image(picture, number)

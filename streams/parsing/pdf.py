@@ -16,6 +16,7 @@ import pypdfium2.raw as pdfium_c
 
 from streams.parsing.bout import Bout
 from streams.parsing.errors import Code, Unparsable
+from streams.parsing.limits import Limits
 from streams.parsing.page import Page, ParsedPart
 from streams.parsing.pdf_rows import Glyph, layout
 from streams.parsing.plain_pages import clean
@@ -46,6 +47,21 @@ def parse(bout: Bout) -> ParsedPart:
         pages, next_page = bout.pages(count, lambda number: _page(document, number, bout))
         title = clean(document.get_metadata_value("Title")).strip() or None
     return ParsedPart(pages, count, next_page, title, notes=tuple(bout.notes))
+
+
+def draw(path: Path, number: int, limits: Limits) -> "pdfium.PIL.Image.Image":
+    """Return the picture of page `number`, drawn as for OCR.
+
+    Raises:
+        Unparsable: encrypted or corrupt.
+    """
+    with contextlib.closing(_open(path)) as document:
+        try:
+            page = _load(document, number - 1)
+        except pdfium.PdfiumError:
+            raise _corrupt("The page is damaged") from None
+        with contextlib.closing(page):
+            return _render(page, limits)
 
 
 def _corrupt(what: str) -> Unparsable:
@@ -92,7 +108,7 @@ def _page(document: pdfium.PdfDocument, number: int, bout: Bout) -> Page:
         text = clean(layout(glyphs))
         if not _needs_reading(page, glyphs, text, bout.limits.min_page_chars):
             return Page(number, text)
-        scan = bout.read_image(_render(page, bout), number)
+        scan = bout.read_image(_render(page, bout.limits), number)
         return (
             scan if _weight(scan.text) > _weight(text) or _unmapped(glyphs) else Page(number, text)
         )
@@ -196,10 +212,10 @@ def _image_share(page: pdfium.PdfPage) -> float:
     return min(1.0, largest / float(max(width * height, 1.0)))
 
 
-def _render(page: pdfium.PdfPage, bout: Bout) -> "pdfium.PIL.Image.Image":
+def _render(page: pdfium.PdfPage, limits: Limits) -> "pdfium.PIL.Image.Image":
     """Draw the page at the resolution for OCR, or at less where it would have too many pixels."""
     width, height = page.get_size()
-    scale = bout.limits.render_dpi / POINTS_PER_INCH
-    bound = math.sqrt(bout.limits.max_render_pixels / max(width * height, 1.0))
+    scale = limits.render_dpi / POINTS_PER_INCH
+    bound = math.sqrt(limits.max_render_pixels / max(width * height, 1.0))
     bitmap = page.render(scale=min(scale, bound), may_draw_forms=False)
     return bitmap.to_pil().convert("RGB")

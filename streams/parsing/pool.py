@@ -9,15 +9,16 @@ import asyncio
 import contextlib
 import multiprocessing
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from streams.parsing.child import Job, ReaderFactory, serve
+from streams.parsing.child import DrawJob, Job, ParseJob, ReaderFactory, serve
 from streams.parsing.errors import CrashReason, ParserCrashed
 from streams.parsing.limits import Limits
 from streams.parsing.page import ParsedPart
@@ -48,7 +49,7 @@ class _Child:
         with self.in_use:
             self._connected()
 
-    def ask(self, job: Job) -> ParsedPart:
+    def ask(self, job: Job) -> Any:  # noqa: ANN401 - as the job's own result
         """Have `job` done.
 
         Raises:
@@ -66,7 +67,7 @@ class _Child:
                 outcome = connection.recv()
             except (EOFError, OSError):
                 raise self._died() from None
-            if isinstance(outcome, ParsedPart):
+            if not isinstance(outcome, Exception):
                 return outcome
             if isinstance(outcome, ParserCrashed):
                 self._end()
@@ -197,7 +198,26 @@ class ParserPool:
             ParserCrashed: the child died, hung or ran out of memory; other calls go on.
             ParserFailed: a bug in a parser.
         """
-        job = Job(path, content_type, first_page, budget_s, timeout_s, limits)
+        job = ParseJob(path, content_type, first_page, budget_s, timeout_s, limits)
+        part: ParsedPart = await self._do(job)
+        return part
+
+    async def draw(
+        self,
+        path: Path,
+        content_type: str,
+        *,
+        numbers: Sequence[int],
+        timeout_s: float,
+        limits: Limits,
+    ) -> list[bytes]:
+        """Run `draw_pages` in a child; time and errors as of `parse`."""
+        pictures: list[bytes] = await self._do(
+            DrawJob(path, content_type, numbers, timeout_s, limits)
+        )
+        return pictures
+
+    async def _do(self, job: Job) -> Any:  # noqa: ANN401 - as the job's own result
         child = await self._idle.get()
         try:
             loop = asyncio.get_running_loop()

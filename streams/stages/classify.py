@@ -56,6 +56,7 @@ def stage(database: Database, answers: Answers) -> Stage[DocumentParsed]:
             prompt=prompt,
             schema=_schema(names),
             check=lambda given: _check(given, names),
+            pages=window.pages,
         )
         return _ranked(_Candidates.model_validate(answer.value).candidates)
 

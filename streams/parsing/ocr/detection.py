@@ -23,7 +23,7 @@ _TURNED = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """How lines are found; the defaults were chosen by `bench/ocr.py` on scanned receipts.
+    """How lines are found; `most_pixels` is the least at which 40 scanned receipts lost nothing.
 
     Attributes:
         short_side: pixels that the shorter side is enlarged to before the network sees it.

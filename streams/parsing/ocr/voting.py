@@ -1,8 +1,7 @@
 """Two engines together: where the first doubts a line, the second is heard on the same place.
 
 Reads nothing of its own. On 35 scanned receipts tesseract's vote on PP-OCRv6's doubtful lines
-changed 29 of 1,900 lines and neither measure by more than 0.002, so `auto` does without
-(`bench/ocr.py`).
+changed 29 of 1,900 lines and no field, so `auto` does without.
 """
 
 from collections.abc import Iterator, Sequence
