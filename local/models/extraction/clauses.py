@@ -50,7 +50,7 @@ def read_law(sheet: Sheet) -> tuple[str, float, int] | None:
         following = next(sheet.after(line, 1), None)
         text = line.words + (f" {following.words}" if following and not following.gap else "")
         for match in _LAW.finditer(text):
-            if match.start() < len(line.words):
+            if match.start() <= len(line.words) + 1:
                 value = re.sub(r"^the ", "", match[0])
                 return value, 0.75, line.number
     return None

@@ -16,7 +16,7 @@ from local.models.extraction.prose import read_text
 from local.models.extraction.reading import Document, Reading, agree
 from local.models.extraction.sheet import read_sheet
 from local.models.extraction.tables import read_table
-from local.models.extraction.values import Found, find_tax_numbers, find_values
+from local.models.extraction.values import Found, find_tax_numbers, find_values, has_shape
 
 _DEEPEST = 4
 _TELLING: Mapping[str, float] = {"email": 0.9, "iban": 0.98, "phone": 0.9, "url": 0.9}
@@ -89,7 +89,10 @@ def _extract(text: str, schema: Mapping[str, Any], depth: int) -> Extraction:
         elif wanted.spec.get("type") == "array" or "items" in wanted.spec:
             values[wanted.name], scores[wanted.name] = _read_array(document, wanted)
         else:
-            reading = _READERS.get(wanted.kind, _read_shaped)(document, wanted)
+            reader = _READERS.get(
+                wanted.kind, _read_shaped if has_shape(wanted.kind) else read_text
+            )
+            reading = reader(document, wanted)
             values[wanted.name] = reading.value if reading and reading.value else None
             scores[wanted.name] = round(reading.score, 3) if reading and reading.value else _ABSENT
     return Extraction(values, scores)

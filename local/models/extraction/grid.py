@@ -185,8 +185,8 @@ def left_text(
 
 _LONGEST = 400
 _EDGE_WORD = re.compile(
-    r"^(?:[^\w(\[\"„«*#]|(?:x|kg|g|pcs?|stk|ea|unit)(?=\s|$))+|(?:[^\w)\]\"“»%.+#]|(?<=\s)(?:x|"
-    r"kg)(?=\s|$))+$",
+    r"^(?:\d{1,3} ?[xX](?=\s)|[^\w(\[\"„«*#]|(?:x|kg|g|pcs?|stk|ea|unit)(?=\s|$))+|"
+    r"(?:[^\w)\]\"“»%.+#]|(?<=\s)(?:x|kg)(?=\s|$))+$",
     re.IGNORECASE,
 )
 

@@ -32,6 +32,7 @@ _PERSON = re.compile(
     rf"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herrn?|Frau|M|Mme|Mlle|Monsieur|Madame)\.?\s+)*"
     rf"{_NAME_WORD}(?:[ -]{_NAME_WORD}){{1,4}}"
 )
+_SURNAME_FIRST = re.compile(rf"{_NAME_WORD}, {_NAME_WORD}(?: {_NAME_WORD})?")
 _MAIL = re.compile(r"\s*<[^>]*@[^>]*>")
 _SMUDGES = re.compile(
     r"(?<=[A-Za-z])\d(?=[A-Za-z]{2})|(?<=[a-z]{2})\d|(?<=\d)[OolI](?=\d)|(?<=\d)[OoI](?=[A-Z]{2})|"
@@ -176,7 +177,7 @@ def read_person(document: Document, wanted: Field) -> Reading | None:
     hits = document.hits.get(wanted.name, ())
     found = [p for h in hits if (p := _party_at(document, h) or _line_after(document, h))]
     for party in sorted(found, key=lambda p: -p.score):
-        match = _PERSON.search(party.name)
+        match = _SURNAME_FIRST.fullmatch(party.name) or _PERSON.search(party.name)
         if match:
             return Reading(match[0], party.score, party.line)
     if wanted.named("name"):

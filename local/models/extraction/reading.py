@@ -19,7 +19,7 @@ _FAR = 15
 
 _BELOW = 0.85
 _LABEL = 0.9
-_PROSE_LINE = 50
+_PROSE_LINE = 30
 _RANK_STEP, _MOST_RANKS = 0.01, 10
 _GAP = re.compile(r"\s{3,}")
 _CLOSE = 0.15

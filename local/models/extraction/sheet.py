@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from local.models.extraction.columns import unroll
+
 LONGEST_LINE = 2_000
 """Characters of a line that are looked at: printed lines are under 300, longer ones are data."""
 
@@ -127,12 +129,15 @@ class Sheet:
 
 
 def read_sheet(text: str) -> Sheet:
-    """The lines of a text whose pages are parted by form feeds; blank lines become `gap`."""
+    """The lines of a text whose pages are parted by form feeds; blank lines become `gap`.
+
+    Running text in two columns is read column by column.
+    """
     lines: list[Line] = []
     for page, body in enumerate(text[:MOST_CHARACTERS].split("\f")):
         gap = False
-        for raw in body.splitlines():
-            row = raw[:LONGEST_LINE].expandtabs(4).rstrip()
+        rows = [raw[:LONGEST_LINE].expandtabs(4).rstrip() for raw in body.splitlines()]
+        for row in unroll(rows):
             if not row.strip():
                 gap = True
                 continue

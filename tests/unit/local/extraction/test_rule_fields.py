@@ -199,6 +199,23 @@ def test_the_law_of_a_contract(text: str, law: str) -> None:
     assert read(text, schema(governing_law=("text", ("governing law",)))) == {"governing_law": law}
 
 
+def test_two_columns_of_running_text_are_read_one_after_the_other() -> None:
+    """A sentence goes on below itself, not beside."""
+    left = [
+        "This Agreement takes effect on the first",
+        "of May and is made between Alder Works Ltd,",
+    ]
+    right = [
+        "This Agreement is governed by the laws of",
+        "the Republic of Ireland. The courts decide.",
+    ]
+    filler = ["the parties wish to explore a production"] * 8
+    pairs = zip(left + filler, right + filler, strict=True)
+    text = "\n".join(f"{one:<48}{other}" for one, other in pairs)
+    fields = schema(governing_law=("text", ("governing law",)))
+    assert read(text, fields) == {"governing_law": "Republic of Ireland"}
+
+
 def test_values_whose_shape_tells_them_need_no_label() -> None:
     """Addresses of mail and web, telephones and accounts are found anywhere."""
     fields = schema(
@@ -250,6 +267,30 @@ def test_titles_are_no_names() -> None:
         "title": "Site inspection report: Corn Exchange roof",
         "number": "7",
     }
+
+
+def test_types_that_nobody_thought_of() -> None:
+    """Any schema is read by its kinds and labels, unknown kinds as text."""
+    fields = schema(
+        vessel=("text", ("vessel",)),
+        imo_number=("identifier", ("imo",)),
+        departure=("date", ("etd", "departure")),
+        cargo=("freight", ("cargo",)),
+    )
+    text = "Vessel: MV Northern Light    IMO: 9074729\nETD  14 Oct 2026\nCargo: 400 t of salt"
+    assert read(text, fields) == {
+        "vessel": "MV Northern Light",
+        "imo_number": "9074729",
+        "departure": "14 Oct 2026",
+        "cargo": "400 t of salt",
+    }
+
+
+def test_objects_in_objects_are_read_too() -> None:
+    """A nested object is read like the whole."""
+    inner = schema(total=("amount", ("total",)))
+    found = extract("Total 12.50", {"properties": {"payment": inner}})
+    assert found.values == {"payment": {"total": "12.50"}}
 
 
 def test_a_field_that_is_not_printed_is_null_with_a_middling_score() -> None:
