@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -147,6 +148,9 @@ async def work(settings: Settings, name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     owner = f"{socket.gethostname()}:{os.getpid()}"
+    # What start-up made stays; without it, each full collection would walk through all modules.
+    gc.collect()
+    gc.freeze()
     async with clients(settings) as opened:
         await _wait_for(opened, stop)
         if stop.is_set():

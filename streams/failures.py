@@ -73,9 +73,7 @@ def dead(
     statements: list[Executable] = []
     outputs: list[Record] = []
     if stage.scope is not Scope.NOTHING:
-        kind = stage.request_kind
         statement, output = replies.answer(work, status=Status.FAILED, problem=cause)
-        statements.append(replies.registration(work.envelope, kind, work.document_id))
         statements.append(statement)
         outputs.append(Record.of(output, work.envelope, reply_topic=reply_topic))
     if stage.scope is Scope.RUN:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.base import Executable
 
@@ -15,25 +15,25 @@ from schemas.tables import REQUESTS
 from streams.stage import Output, Work
 
 
-def registration(
-    envelope: Envelope, kind: str, document_id: str | None, status: Status = Status.PROCESSING
-) -> Executable:
+def registration(envelope: Envelope, kind: str, document_id: str | None) -> Executable:
     """Returns: the statement that enters a request; an entry that is there already stays."""
-    return (
-        insert(REQUESTS)
-        .values(
-            request_id=envelope.request_id,
-            gpt_id=envelope.gpt_id,
-            subject=envelope.subject,
-            kind=kind,
-            status=status,
-            document_id=document_id,
-            correlation_id=envelope.correlation_id or envelope.request_id,
-            reply_to=envelope.reply_to,
-            fingerprint=envelope.fingerprint,
-        )
-        .on_conflict_do_nothing()
+    entry = insert(REQUESTS).values(
+        **_identity(envelope, kind, document_id), status=Status.PROCESSING
     )
+    return entry.on_conflict_do_nothing()
+
+
+def _identity(envelope: Envelope, kind: str, document_id: str | None) -> dict[str, Any]:
+    return {
+        "request_id": envelope.request_id,
+        "gpt_id": envelope.gpt_id,
+        "subject": envelope.subject,
+        "kind": kind,
+        "document_id": document_id,
+        "correlation_id": envelope.correlation_id or envelope.request_id,
+        "reply_to": envelope.reply_to,
+        "fingerprint": envelope.fingerprint,
+    }
 
 
 def answer(
@@ -43,18 +43,27 @@ def answer(
     result: dict[str, Any] | None = None,
     problem: Problem | None = None,
 ) -> tuple[Executable, Output]:
-    """Returns: the statement that settles the request's row, and the record for its waiters."""
-    statement = (
-        update(REQUESTS)
-        .where(REQUESTS.c.request_id == work.request_id, REQUESTS.c.gpt_id == work.gpt_id)
-        .values(
-            status=status,
-            result=result,
-            problem=None if problem is None else problem.model_dump(mode="json"),
-            document_id=func.coalesce(REQUESTS.c.document_id, work.document_id),
-            updated_at=func.now(),
-            completed_at=func.now(),
-        )
+    """Returns: the statement that settles the request's row, and the record for its waiters.
+
+    The statement also enters the request, where nothing did before.
+    """
+    settled = {
+        "status": status,
+        "result": result,
+        "problem": None if problem is None else problem.model_dump(mode="json"),
+        "updated_at": func.now(),
+        "completed_at": func.now(),
+    }
+    entry = insert(REQUESTS).values(
+        **_identity(work.envelope, work.kind, work.document_id), **settled
+    )
+    statement = entry.on_conflict_do_update(
+        index_elements=[REQUESTS.c.request_id],
+        set_={
+            **settled,
+            "document_id": func.coalesce(REQUESTS.c.document_id, work.document_id),
+        },
+        where=REQUESTS.c.gpt_id == work.gpt_id,
     )
     message = Result(
         request_id=work.request_id,

@@ -5,7 +5,6 @@ Every failure of every stage comes through here and is one of those named in `st
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -123,8 +122,12 @@ class Step:
         return self._done(outcome)
 
     def _done(self, outcome: Outcome) -> Ending:
+        statements = outcome.statements
+        answered = any(output.topic.kind is Kind.RESULT for output in outcome.outputs)
+        if self._stage.claim is Claim.AT_COMMIT and not answered:
+            statements = (*self._registration(), *statements)
         records = self._runner.records(self._stage, self._work, outcome, self._record)
-        return self._entered(Ending(StepState.DONE, outcome.statements, records))
+        return Ending(StepState.DONE, statements, records)
 
     def _failure(self, error: Exception, claim: Claimed | None) -> Ending | None:
         """Returns: the step's end if this failure is its last, None if it is to be tried again."""
@@ -210,17 +213,9 @@ class Step:
 
     def _refused(self, error: Refused) -> Ending:
         reply = self._runner.reply_topic(self._work.envelope)
-        return self._entered(failures.refused(self._work, error, reply_topic=reply))
+        return failures.refused(self._work, error, reply_topic=reply)
 
     def _failed(self, failure: Failure) -> Ending:
         log.warning("failed", stage=self._stage.name, code=failure.code, attempts=failure.attempts)
         reply = self._runner.reply_topic(self._work.envelope)
-        return self._entered(
-            failures.dead(self._stage, self._work, self._record, failure, reply_topic=reply)
-        )
-
-    def _entered(self, ending: Ending) -> Ending:
-        """Returns: the ending, with the request's own entry before it where no claim made one."""
-        if self._stage.claim is Claim.LEASED:
-            return ending
-        return replace(ending, statements=(*self._registration(), *ending.statements))
+        return failures.dead(self._stage, self._work, self._record, failure, reply_topic=reply)
