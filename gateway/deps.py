@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import Field
 
 from gateway.errors import Unauthorised, UnsupportedMediaType
+from gateway.settings import GatewaySettings
 from gateway.state import State
 from schemas.api.documents import CorrelationId, IdempotencyKey
 
@@ -45,7 +46,7 @@ def authenticate(request: Request) -> Principal:
     Raises:
         Unauthorised: there is no bearer key, or it is not ours.
     """
-    settings = state_of(request).settings
+    settings: GatewaySettings = request.app.state.gateway.settings
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorised("send the header Authorization: Bearer <your API key>")
@@ -82,13 +83,15 @@ def _is_json(request: Request) -> bool:
     return kind == "application/json" or kind.endswith("+json")
 
 
-def state_of(request: Request) -> State:
+# FastAPI sends dependencies that are plain functions through a thread. These are coroutines, since
+# such trips take longer than what they do.
+async def state_of(request: Request) -> State:
     """Returns: the clients that the lifespan opened."""
     state: State = request.app.state.gateway
     return state
 
 
-def principal_of(request: Request) -> Principal:
+async def principal_of(request: Request) -> Principal:
     """Returns: the caller whom the route has authenticated."""
     principal: Principal = request.state.principal
     return principal
@@ -114,7 +117,7 @@ def wanted_wait(wait_s: float | None, prefer: str | None) -> float | None:
     return None if found is None else float(found[1])
 
 
-def call_of(
+async def call_of(
     *,
     request: Request,
     wait_s: WaitQuery = None,
@@ -139,7 +142,7 @@ def call_of(
     """Returns: how the call wants its answer; parameters go before headers."""
     trace = request.headers.get("traceparent", "")
     return Call(
-        principal=principal_of(request),
+        principal=request.state.principal,
         method=request.method,
         route=request.scope["path"],
         wait_s=wanted_wait(wait_s, prefer),

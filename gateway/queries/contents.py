@@ -24,6 +24,7 @@ TEXT_CHARS: Final = 60_000
 """Characters of one answer's text; a GPT refuses answers of 100,000, quotes and escapes counted."""
 
 _MOST: Final = 1000
+_RUN: Final = tuple(name for name in Run.model_fields if name != "current")
 
 
 async def text(
@@ -164,7 +165,7 @@ def _chunk(row: Row) -> Chunk:
 async def runs(reader: Reader, principal: Principal, document: Row) -> DocumentRuns:
     """Returns: all runs of a document, newest first, at most 1,000."""
     statement = (
-        select(RUNS)
+        select(*(RUNS.c[name] for name in _RUN))
         .where(RUNS.c.document_id == document["document_id"], *owned(RUNS, principal))
         .order_by(RUNS.c.number.desc())
         .limit(_MOST)
@@ -178,7 +179,7 @@ async def runs(reader: Reader, principal: Principal, document: Row) -> DocumentR
 
 def _run(row: Row, current: str | None) -> Run:
     problem = row["problem"]
-    values: dict[str, Any] = {name: row[name] for name in Run.model_fields if name != "current"}
+    values: dict[str, Any] = {name: row[name] for name in _RUN}
     values["candidates"] = values["candidates"] or []
     values["problem"] = None if problem is None else Problem.model_validate(problem)
     return Run(**values, current=row["run_id"] == current)

@@ -53,6 +53,20 @@ _SUMMARY: Final = (
     "updated_at",
     "completed_at",
 )
+_STEP: Final = (
+    "run_id",
+    "stage",
+    "part",
+    "state",
+    "started_at",
+    "finished_at",
+    "fence",
+    "failures",
+    "crashes",
+    "waiting_for",
+    "waited_ms",
+    "problem",
+)
 _DETAIL: Final = (
     *_SUMMARY,
     "request_id",
@@ -180,7 +194,7 @@ def links(document_id: str) -> dict[str, str]:
 
 async def _timeline(reader: Reader, principal: Principal, document_id: str) -> list[TimelineStep]:
     statement = (
-        select(STEPS)
+        select(*(STEPS.c[name] for name in _STEP))
         .where(STEPS.c.document_id == document_id, *owned(STEPS, principal))
         .order_by(STEPS.c.started_at, STEPS.c.part, STEPS.c.stage)
         .limit(_STEPS)
