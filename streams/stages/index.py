@@ -8,14 +8,15 @@ nothing.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, func, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, delete, func, literal, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.base import Executable
 
 from schemas import topics
 from schemas.attributes import attributes
+from schemas.embedding_text import PREPARATION_VERSION
 from schemas.messages import DocumentExtracted, DocumentIndexed, DocumentUpdated
-from schemas.tables import CHUNKS, DOCUMENTS
+from schemas.tables import CHUNKS, DOCUMENTS, RUNS
 from schemas.versions import DELETED_VERSION
 from streams import documents
 from streams.chunking import Chunk, chunk
@@ -85,7 +86,10 @@ async def _write(
     await index.write(entries, version=row.version)
     surplus = [f"{row.document_id}:{i}" for i in range(len(chunks), row.chunk_count)]
     await index.delete(surplus, version=row.version)
-    return _statements(row, chunks), row.version, len(chunks)
+    made_by = {"embedding": models.embedding_model, "preparation": PREPARATION_VERSION}
+    provenance = update(RUNS).where(RUNS.c.run_id == row.run_id)
+    noted = provenance.values(models=RUNS.c.models.op("||")(literal(made_by, JSONB)))
+    return [*_statements(row, chunks), noted], row.version, len(chunks)
 
 
 def _embedded(row: Row[Any], each: Chunk) -> str:
