@@ -38,6 +38,7 @@ class Settled:
     """The step came to its end before; these are its outputs."""
 
     outputs: tuple[Record, ...]
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,22 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a step ends: its state, what is written with it, and what is published after it."""
+    """How a step ends: its state, what is written with it, and what is published after it.
+
+    `if_deleted` is how it ends if its document turns out to bear a tombstone.
+    """
 
     state: StepState
     statements: Sequence[Executable | Guarded]
     outputs: tuple[Record, ...]
     problem: Problem | None = None
+    if_deleted: "Ending | None" = None
+
+    def cancelled(self) -> "Ending":
+        """Returns: what a tombstone makes of this ending; a refusal is an answer and stands."""
+        if self.state is StepState.DONE and self.problem is not None:
+            return self
+        return self.if_deleted or Ending(StepState.CANCELLED, (), ())
 
 
 _SETTLED = tuple(str(state) for state in SETTLED)
@@ -116,7 +127,8 @@ class Ledger:
         query = select(STEPS.c.state, STEPS.c.outputs, left).where(_is(key))
         row = (await connection.execute(query)).one()
         if row.state in _SETTLED:
-            return Settled(tuple(Record.from_json(item) for item in row.outputs or ()))
+            outputs = tuple(Record.from_json(item) for item in row.outputs or ())
+            return Settled(outputs, row.state == StepState.CANCELLED)
         return Held(max(float(row.left or 0), 0.0))
 
     async def renew(self, key: StepKey, claim: Claimed) -> bool:
@@ -153,7 +165,7 @@ class Ledger:
         """End the step: its row, the statements and the outputs to publish, in one transaction.
 
         Without a claim the step is entered here. A document that bears a tombstone ends the step
-        as `cancelled`, with nothing written or published.
+        as `cancelled`, with nothing written or published but what `if_deleted` says.
 
         Returns: the ending that stands: this one, a cancelled one, or an earlier one's outputs.
         Raises: Fenced: the lease was lost. Refused: a guarded statement changed nothing; the step
@@ -161,8 +173,8 @@ class Ledger:
             transaction took effect is then unknown, and claiming again finds out.
         """
         async with self._database.transaction() as connection:
-            if ending.state is StepState.DONE and await _deleted(connection, work):
-                ending = Ending(StepState.CANCELLED, (), ())
+            if await _deleted(connection, work):
+                ending = ending.cancelled()
             values: dict[str, Any] = {
                 "state": ending.state,
                 "outputs": [record.to_json() for record in ending.outputs],

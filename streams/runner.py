@@ -24,7 +24,7 @@ from streams.errors import DependencyDown, GiveWay, InvalidMessage
 from streams.ledger import Ledger
 from streams.stage import Outcome, Stage, Work
 from streams.step import Step
-from streams.wire import Incoming, Record
+from streams.wire import Incoming, Record, holds_nul
 
 log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class Runner:
             with structlog.contextvars.bound_contextvars(
                 request_id=work.request_id, gpt_id=work.gpt_id, document_id=work.document_id
             ):
-                outcome = await Step(self, stage, message, work, record).finish()
+                outcome = await self._finish(stage, message, work, record)
         seconds = time.monotonic() - started
         metrics.RECORDS.labels(stage.name, outcome).inc()
         metrics.SECONDS.labels(stage.name).observe(seconds)
@@ -108,6 +108,23 @@ class Runner:
             request_id=None if work is None else work.request_id,
             document_id=None if work is None else work.document_id,
         )
+
+    async def _finish(
+        self,
+        stage: Stage[Any],
+        message: Any,  # noqa: ANN401 - the stage's own message type
+        work: Work,
+        record: Incoming,
+    ) -> str:
+        try:
+            return await Step(self, stage, message, work, record).finish()
+        except GiveWay:
+            raise
+        except Exception as error:
+            log.exception("bug", stage=stage.name)
+            detail = f"An unexpected error: {type(error).__name__}. The log has its traceback."
+            await self._undecodable(stage, record, InvalidMessage("internal_error", detail))
+            return "dead"
 
     def _decode(self, stage: Stage[Any], record: Incoming) -> tuple[Any, Envelope]:
         if record.value is None or len(record.value) > MAX_MESSAGE_BYTES:
@@ -124,6 +141,8 @@ class Runner:
             message = stage.source.message.model_validate_json(record.value)
         except ValidationError as error:
             raise InvalidMessage("invalid_record", failures.explain(error)) from error
+        if holds_nul(message.model_dump()) or holds_nul(envelope.model_dump()):
+            raise InvalidMessage("nul_character", "A text holds the character U+0000; remove it.")
         return message, self._signed(envelope)
 
     def _signed(self, envelope: Envelope) -> Envelope:

@@ -52,7 +52,7 @@ class Step:
         self._bugs = 0
         self._troubles = 0
         self._pause = runner.patience.first_seconds
-        self._refusal: Refused | None = None
+        self._decided: Ending | None = None
 
     async def finish(self) -> str:
         """Returns: how the step ended, as a word for the log."""
@@ -65,24 +65,33 @@ class Step:
                 longest = self._runner.patience.longest_seconds
                 await self._runner.pause(self._record, min(claim.seconds + 0.1, 1.0, longest))
                 continue
-            ending = await self._ending(claim)
+            ending = self._decided or await self._ending(claim)
+            if ending is not None:
+                ending = await self._commit(claim, ending)
             if ending is None:
-                continue
-            try:
-                ending = await self._runner.ledger.commit(self._work, claim, ending)
-            except Fenced:
-                continue
-            except DependencyDown as error:
-                log.warning("waiting", dependency=error.dependency, reason=error.detail)
-                await self._runner.pause(self._record, 1.0)
-                continue
-            except Refused as error:
-                self._refusal = error
                 continue
             if ending.state is StepState.CANCELLED:
                 await self._undo()
             await self._runner.publish(self._record, ending.outputs)
             return str(ending.state)
+
+    async def _commit(self, claim: Claimed | None, ending: Ending) -> Ending | None:
+        """Returns: the ending that stands, or None if the step is to be claimed again."""
+        try:
+            return await self._runner.ledger.commit(self._work, claim, ending)
+        except Fenced:
+            return None
+        except DependencyDown as error:
+            log.warning("waiting", dependency=error.dependency, reason=error.detail)
+            await self._runner.pause(self._record, self._pause)
+            return None
+        except Exception as error:
+            if ending is self._decided:
+                raise
+            self._decided = self._failure(error, claim)
+            if self._decided is None:
+                await self._again(error, claim)
+            return None
 
     async def _undo(self) -> None:
         undo = self._stage.cancelled
@@ -105,8 +114,6 @@ class Step:
 
     async def _ending(self, claim: Claimed | None) -> Ending | None:
         """Returns: how the step is to end, or None if it is to be claimed again."""
-        if self._refusal is not None:
-            return self._refused(self._refusal)
         try:
             outcome = await self._runner.with_way_out(self._record, self._worked(claim))
         except GiveWay:

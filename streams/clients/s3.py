@@ -89,6 +89,14 @@ class ObjectStore:
                 Bucket=self._bucket, Key=key, Body=content, ContentType=content_type
             )
 
+    async def delete(self, key: str) -> None:
+        """Delete the object of exactly this key, if there is one.
+
+        Raises: DependencyDown: the store is away.
+        """
+        with _errors():
+            await self._client.delete_object(Bucket=self._bucket, Key=key)
+
     async def delete_all(self, key_prefix: str) -> int:
         """Delete all objects whose keys begin so. Returns: how many.
 

@@ -76,6 +76,8 @@ async def test_a_redelivered_record_is_not_worked_off_again(
         ({}, {"schema": "ping.v9"}, "unknown_schema"),
         ({}, {"schema": "process-document.v1"}, "unknown_schema"),
         ({}, {"schema": "ping"}, "invalid_record"),
+        ({"note": "a\0b"}, {}, "nul_character"),
+        ({}, {"correlation_id": "a\0b"}, "nul_character"),
     ],
 )
 async def test_an_undecodable_record_is_dead_lettered_at_once(
@@ -318,3 +320,33 @@ async def test_deleted_documents_cancel_their_work(world: World) -> None:
 
     assert undone == [document_id]
     assert world.publisher.records == []
+
+
+async def test_statements_that_postgres_refuses_are_a_bug(world: World, stage_of: StageOf) -> None:
+    """A commit that fails, and not for an outage, ends in a dead letter, not in a crash."""
+    commit = world.ledger.commit
+
+    async def refuse(work: Work, claim: Any, ending: Any) -> Any:
+        if ending.state is StepState.DONE:
+            raise ValueError("invalid input for a column")
+        return await commit(work, claim, ending)
+
+    world.ledger.commit = refuse  # type: ignore[method-assign]
+    await world.runner.run(stage_of(succeed), world.record())
+
+    assert states(world) == [StepState.DEAD]
+    assert dead_letter(world)["error"] == "internal_error"
+
+
+async def test_a_record_whose_failure_cannot_be_told_does_not_kill_the_worker(
+    world: World, stage_of: StageOf
+) -> None:
+    """If not even its step can be entered, the record is a dead letter named by its place."""
+
+    async def refuse(work: Work, first: Any = ()) -> Any:
+        raise ValueError("invalid input for a column")
+
+    world.ledger.claim = refuse  # type: ignore[method-assign]
+    await world.runner.run(stage_of(succeed), world.record())
+
+    assert dead_letter(world)["origin-offset"] == "7"
