@@ -15,6 +15,7 @@ from gateway import kafka
 from gateway.errors import MaybePublished, QueueFull, Unavailable
 from gateway.settings import GatewaySettings
 from schemas.envelope import Headers
+from schemas.kafka import producer_config
 from schemas.topics import MAX_MESSAGE_BYTES
 
 _POLL_S = 0.1
@@ -39,11 +40,8 @@ class Publisher:
         self._timeout_s = settings.publish_timeout.total_seconds()
         self._published = published
         self._options = {
+            **producer_config(settings),
             **kafka.options(settings, "publisher"),
-            "acks": "all",
-            "enable.idempotence": True,
-            "linger.ms": 0,
-            "partitioner": "murmur2_random",
             "delivery.timeout.ms": int(self._timeout_s * 1000),
             "request.timeout.ms": max(1000, int(self._timeout_s * 500)),
             "queue.buffering.max.messages": settings.max_queued_records,
