@@ -40,6 +40,7 @@ _WORK: Final = {
     "private-address": "The link leads to a private, loopback or link-local address.",
     "too-many-redirects": "The link leads on and on. Send the final one.",
     "not-allowed": "This is not allowed with what was sent. The detail says why.",
+    "nul-character": "A text has a NUL character, which nothing can store. Leave it out.",
     "bad-value": "The record's value is not what its topic carries.",
     "invalid-record": "The record's value or headers are not what its topic carries.",
     "unknown-schema": "The record's schema or version is not known. Publish a version that is.",

@@ -10,7 +10,7 @@ from sqlalchemy.sql.base import Executable
 from schemas import topics
 from schemas.ids import REQUEST, Ids
 from schemas.messages import DeleteDocument, DocumentDeleted
-from schemas.states import Status
+from schemas.states import SETTLED, Status
 from schemas.tables import (
     CHUNKS,
     CORRECTIONS,
@@ -23,7 +23,7 @@ from schemas.tables import (
     STEPS,
 )
 from schemas.versions import DELETED_VERSION
-from streams import replies
+from streams import documents, replies
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore, prefix
@@ -45,8 +45,8 @@ def stage(
             row = (await connection.execute(query)).one()
             attached = list((await connection.execute(children)).scalars())
         await store.delete_all(prefix(work.gpt_id, document_id))
-        if row.s3_key:
-            await store.delete_all(row.s3_key)
+        if row.s3_key and not await documents.stored_by_others(database, row.s3_key, document_id):
+            await store.delete(row.s3_key)
         entries = {f"{document_id}:{i}" for i in range(row.chunk_count)}
         entries.update(await index.ids(document_id))
         await index.delete(sorted(entries), version=DELETED_VERSION)
@@ -97,7 +97,12 @@ def _removals(document_id: str) -> list[Executable]:
     )
     silenced = (
         update(STEPS)
-        .where(STEPS.c.document_id == document_id, STEPS.c.state == "done")
+        .where(
+            STEPS.c.document_id == document_id,
+            STEPS.c.state.in_([str(state) for state in SETTLED]),
+            # The deletion's own outputs are still to be published, and hold nothing but ids.
+            STEPS.c.stage.not_in(("delete", "purge")),
+        )
         .values(outputs=text("'[]'::jsonb"), detail=null())
     )
     answers = (
