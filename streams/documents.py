@@ -38,6 +38,31 @@ async def require(database: Database, gpt_id: str, document_id: str) -> Document
     return Document(row)
 
 
+async def stored_by_others(database: Database, key: str, document_id: str) -> bool:
+    """Returns: whether another document, not deleted, has its bytes under this key too."""
+    query = select(DOCUMENTS.c.document_id).where(
+        DOCUMENTS.c.gpt_id == key.partition("/")[0],
+        DOCUMENTS.c.s3_key == key,
+        DOCUMENTS.c.document_id != document_id,
+        DOCUMENTS.c.deleted_at.is_(None),
+    )
+    async with database.transaction() as connection:
+        return (await connection.execute(query.limit(1))).one_or_none() is not None
+
+
+async def readable_run(database: Database, document_id: str) -> str | None:
+    """Returns: the latest run whose text and fields are complete; None before the first is."""
+    query = (
+        select(RUNS.c.run_id)
+        .where(RUNS.c.document_id == document_id, RUNS.c.fields.is_not(None))
+        .order_by(RUNS.c.number.desc())
+        .limit(1)
+    )
+    async with database.transaction() as connection:
+        found: str | None = (await connection.execute(query)).scalar_one_or_none()
+    return found
+
+
 async def run(database: Database, run_id: str) -> Row[Any]:
     """Returns: a run's row. Raises: InvalidMessage: there is none (any more)."""
     query = select(RUNS).where(RUNS.c.run_id == run_id)

@@ -17,7 +17,7 @@ from streams import replies
 from streams.errors import InvalidMessage, Refused
 from streams.ledger import Ending
 from streams.stage import Scope, Stage, StepKey, Work
-from streams.wire import Incoming, Record
+from streams.wire import Incoming, Record, holds_nul
 
 _STATUS = 422
 NOBODY = "-"
@@ -58,11 +58,17 @@ def explain(error: ValidationError) -> str:
     """Returns: which fields of a record are wrong, and how; never their values."""
     errors = error.errors(include_url=False, include_input=False, include_context=False)
     shown = [
-        f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}"
+        f"{'.'.join(map(str, item['loc'])) or 'value'}: {_said(item['type'], item['msg'])}"
         for item in errors[:_SHOWN_ERRORS]
     ]
     more = len(errors) - len(shown)
-    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+    text = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _said(kind: str, message: str) -> str:
+    # This one's sentence quotes the value.
+    return "Input should be of a known kind" if kind == "union_tag_invalid" else message
 
 
 def dead(
@@ -76,7 +82,7 @@ def dead(
         statement, output = replies.answer(work, status=Status.FAILED, problem=cause)
         statements.append(statement)
         outputs.append(Record.of(output, work.envelope, reply_topic=reply_topic))
-    if stage.scope is Scope.RUN:
+    if stage.scope is Scope.RUN and work.document_id is not None:
         statements.extend(_failed_run(work, cause))
     statements.append(_letter(stage, record, failure, work))
     outputs.append(_dead_record(stage, record, failure))
@@ -89,6 +95,15 @@ def refused(work: Work, error: Refused, *, reply_topic: str) -> Ending:
     statement, output = replies.answer(work, status=Status.FAILED, problem=cause)
     record = Record.of(output, work.envelope, reply_topic=reply_topic)
     return Ending(StepState.DONE, (statement,), (record,), cause)
+
+
+def cancelled(stage: Stage[Any], work: Work, *, reply_topic: str) -> Ending:
+    """Returns: the ending of a step whose document was deleted meanwhile."""
+    if stage.scope is Scope.NOTHING:
+        return Ending(StepState.CANCELLED, (), ())
+    statement, output = replies.answer(work, status=Status.CANCELLED)
+    record = Record.of(output, work.envelope, reply_topic=reply_topic)
+    return Ending(StepState.CANCELLED, (statement,), (record,))
 
 
 def undecodable(stage: Stage[Any], record: Incoming, error: InvalidMessage) -> DeadLetter:
@@ -111,9 +126,10 @@ def undecodable(stage: Stage[Any], record: Incoming, error: InvalidMessage) -> D
 
 def _envelope_of(record: Incoming) -> Envelope | None:
     try:
-        return Envelope.from_headers(record.headers)
+        envelope = Envelope.from_headers(record.headers)
     except ValidationError:
         return None
+    return None if holds_nul(envelope.model_dump()) else envelope
 
 
 def _failed_run(work: Work, cause: Problem) -> list[Executable]:
@@ -126,6 +142,7 @@ def _failed_run(work: Work, cause: Problem) -> list[Executable]:
             subject=work.envelope.subject,
             request_id=work.request_id,
             correlation_id=work.envelope.correlation_id or work.request_id,
+            parent_id=work.parent_id,
             run_id=work.key.run_id,
             status=Status.FAILED,
             problem=dumped,

@@ -158,7 +158,9 @@ class Runner:
         document_id = getattr(message, "document_id", None)
         if document_id is None and isinstance(message, ProcessDocument):
             return self._ids.derive(DOCUMENT, envelope.gpt_id, envelope.request_id)
-        return document_id
+        if document_id is None or not self._ids.verify(document_id, DOCUMENT, envelope.gpt_id):
+            return None  # A foreign id must not reach the ledger: its stage refuses it.
+        return str(document_id)
 
     async def _undecodable(
         self, stage: Stage[Any], record: Incoming, error: InvalidMessage

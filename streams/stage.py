@@ -15,7 +15,7 @@ from schemas.envelope import Envelope
 from schemas.ids import RUN, Ids
 from schemas.messages import Message
 from schemas.topics import PROCESS_DOCUMENT, Kind, Topic
-from streams.errors import Refused
+from streams.errors import Fenced, Refused
 
 M = TypeVar("M", bound=Message)
 
@@ -32,10 +32,13 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A statement that must change a row; if it changes none, the request is refused."""
+    """A statement that must change a row.
+
+    If it changes none, the request is refused, or with `Fenced` the work is done anew.
+    """
 
     statement: Executable
-    otherwise: Refused
+    otherwise: Refused | Fenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Work:
     kind: str
     document_id: str | None
     touches_deleted: bool = False
+    parent_id: str | None = None
 
     @property
     def gpt_id(self) -> str:
@@ -135,4 +139,11 @@ class Stage(Generic[M]):
                 else envelope.request_id
             )
         key = StepKey(envelope.gpt_id, run_id, self.name, envelope.part)
-        return Work(key, envelope, self.request_kind, document_id, self.touches_deleted)
+        return Work(
+            key,
+            envelope,
+            self.request_kind,
+            document_id,
+            self.touches_deleted,
+            getattr(message, "parent_id", None),
+        )

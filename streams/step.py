@@ -5,6 +5,7 @@ Every failure of every stage comes through here and is one of those named in `st
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -59,6 +60,9 @@ class Step:
         while True:
             claim = await self._claim()
             if isinstance(claim, Settled):
+                # The worker that cancelled it may have died before it undid anything.
+                if claim.cancelled:
+                    await self._undo()
                 await self._runner.publish(self._record, claim.outputs)
                 return "repeated"
             if isinstance(claim, Held):
@@ -78,7 +82,11 @@ class Step:
     async def _commit(self, claim: Claimed | None, ending: Ending) -> Ending | None:
         """Returns: the ending that stands, or None if the step is to be claimed again."""
         try:
-            return await self._runner.ledger.commit(self._work, claim, ending)
+            reply = self._runner.reply_topic(self._work.envelope)
+            deleted = failures.cancelled(self._stage, self._work, reply_topic=reply)
+            return await self._runner.ledger.commit(
+                self._work, claim, replace(ending, if_deleted=deleted)
+            )
         except Fenced:
             return None
         except DependencyDown as error:

@@ -15,7 +15,7 @@ from schemas import topics
 from schemas.fields import Answer
 from schemas.messages import DocumentClassified, DocumentExtracted
 from schemas.tables import DOCUMENTS, RUNS
-from streams import documents
+from streams import corrections, documents
 from streams.answers import Answers
 from streams.clients.postgres import Database
 from streams.errors import InvalidMessage
@@ -58,9 +58,14 @@ def stage(database: Database, answers: Answers, *, budget: timedelta) -> Stage[D
                 DOCUMENTS.c.run_id == message.run_id,
             )
             .values(
-                type=message.type,
+                type=corrections.type_over(message.type, message.document_id, message.run_id),
                 type_confidence=message.confidence,
-                fields={name: v for name, v in found.effective.items() if v is not None},
+                fields=corrections.fields_over(
+                    {name: v for name, v in found.effective.items() if v is not None},
+                    message.document_id,
+                    message.run_id,
+                    known=list(types[message.type].fields.properties),
+                ),
                 confidence=found.confidence,
                 needs_review=found.needs_review,
                 version=DOCUMENTS.c.version + 1,

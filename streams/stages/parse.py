@@ -41,7 +41,8 @@ def stage(database: Database, files: Files, parser: Parser, ids: Ids) -> Stage[D
     ) -> Output:
         key = f"{prefix(work.gpt_id, message.document_id)}attachments/{position}"
         await files.store.put(key, attachment.content, content_type="application/octet-stream")
-        request_id = ids.derive(REQUEST, work.gpt_id, work.request_id, "attachment", position)
+        # Of the document, not of the run: a new run meets the same children again.
+        request_id = ids.derive(REQUEST, work.gpt_id, message.document_id, "attachment", position)
         document_id = ids.derive(DOCUMENT, work.gpt_id, request_id)
         child = ProcessDocument(
             source=StoredFile(key=key),
@@ -78,7 +79,10 @@ def stage(database: Database, files: Files, parser: Parser, ids: Ids) -> Stage[D
         outputs.append(Output(topics.DOCUMENT_PARSED, message.document_id, parsed))
         return Outcome(statements, outputs)
 
-    return Stage("parse", topics.DOCUMENT_RECEIVED, parse)
+    async def undo(message: DocumentReceived, work: Work) -> None:
+        await files.store.delete_all(prefix(work.gpt_id, message.document_id))
+
+    return Stage("parse", topics.DOCUMENT_RECEIVED, parse, cancelled=undo)
 
 
 async def _next_page(database: Database, run_id: str) -> int:

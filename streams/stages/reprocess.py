@@ -11,7 +11,7 @@ from schemas.ids import RUN, Ids
 from schemas.messages import DocumentReceived, ReprocessDocument
 from schemas.states import Status
 from schemas.tables import DOCUMENTS, RUNS
-from streams import documents
+from streams import corrections, documents
 from streams.clients.postgres import Database
 from streams.errors import Refused
 from streams.stage import Claim, Outcome, Output, Scope, Stage, Work
@@ -41,7 +41,8 @@ def stage(database: Database, ids: Ids) -> Stage[ReprocessDocument]:
             request_id=work.request_id,
             number=number.scalar_subquery(),
             status=Status.PROCESSING,
-            requested_type=message.type,
+            # What a person said of the type holds for later runs too.
+            requested_type=message.type or await corrections.type_of(database, message.document_id),
         )
         document = (
             update(DOCUMENTS)

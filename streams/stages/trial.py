@@ -33,7 +33,8 @@ def stage(database: Database, answers: Answers, *, budget: timedelta) -> Stage[T
             if message.name not in types:
                 raise Refused("unknown_type", "There is no document type of that name.", 404)
             document_type = types[message.name]
-        pages = await documents.pages(database, row.run_id)
+        run_id = await documents.readable_run(database, message.document_id)
+        pages = await documents.pages(database, run_id or str(row.run_id))
         if not pages:
             raise Refused("not_parsed", "The document has no text yet; try again later.", 409)
         found = await extract_fields(answers, work, document_type, pages, budget=budget)

@@ -18,7 +18,7 @@ from schemas.states import Status
 from schemas.tables import CORRECTIONS, DOCUMENTS, RUNS
 from streams import documents, replies
 from streams.clients.postgres import Database
-from streams.errors import Refused
+from streams.errors import Fenced, Refused
 from streams.stage import Claim, Guarded, Outcome, Output, Scope, Stage, Work
 
 
@@ -46,11 +46,8 @@ def stage(database: Database) -> Stage[UpdateDocument]:
             update(DOCUMENTS)
             .where(DOCUMENTS.c.document_id == message.document_id, DOCUMENTS.c.version == expected)
             .values(**values),
-            Refused(
-                "version_conflict",
-                "The document has changed since that version; read it again and repeat.",
-                412 if message.if_version is not None else 409,
-            ),
+            # Who named no version does not care which one it is: then it is done anew.
+            Fenced() if message.if_version is None else _conflict(),
         )
         version = expected + 1
         settled, output = replies.answer(
@@ -67,6 +64,11 @@ def stage(database: Database) -> Stage[UpdateDocument]:
     return Stage(
         "update", topics.UPDATE_DOCUMENT, amend, claim=Claim.AT_COMMIT, scope=Scope.REQUEST
     )
+
+
+def _conflict() -> Refused:
+    detail = "The document has changed since that version; read it again and repeat."
+    return Refused("version_conflict", detail, 412)
 
 
 def _check(message: UpdateDocument, types: Mapping[str, Any], type_name: str | None) -> None:

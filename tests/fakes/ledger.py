@@ -38,7 +38,7 @@ class FakeLedger:
         if row is None:
             row = self.rows[work.key] = Row(StepState.WORKING)
         elif row.state in SETTLED:
-            return Settled(row.outputs)
+            return Settled(row.outputs, row.state is StepState.CANCELLED)
         elif row.state is StepState.WORKING and row.lease_until > now:
             return Held(row.lease_until - now)
         else:
@@ -65,12 +65,8 @@ class FakeLedger:
             row.failures += failed
 
     async def commit(self, work: Work, claim: Claimed | None, ending: Ending) -> Ending:
-        if (
-            ending.state is StepState.DONE
-            and work.document_id in self.deleted
-            and not work.touches_deleted
-        ):
-            ending = Ending(StepState.CANCELLED, (), ())
+        if work.document_id in self.deleted and not work.touches_deleted:
+            ending = ending.cancelled()
         row = self.rows.get(work.key)
         if claim is None:
             if row is not None:
