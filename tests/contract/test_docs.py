@@ -119,7 +119,7 @@ def test_every_code_has_a_page() -> None:
                     codes.add(first.value + RAISED[node.func.id])
             if isinstance(node, ast.ClassDef) and node.name == "Code":
                 codes |= {
-                    each.value.value
+                    str(each.value.value)
                     for each in node.body
                     if isinstance(each, ast.Assign) and isinstance(each.value, ast.Constant)
                 }
