@@ -20,6 +20,7 @@ from streams.errors import DependencyDown
 
 _CONFLICT: Final = 409
 _NOT_FOUND: Final = 404
+_PAGE: Final = 10_000
 _PASSING: Final = frozenset({"N/A", 408, 429, 500, 502, 503, 504})
 
 
@@ -93,10 +94,12 @@ class SearchIndex:
             }
             for entry_id, body in entries
         ]
-        await self._bulk(actions, refresh="wait_for")
+        await self._bulk(actions)
 
     async def delete(self, entry_ids: Sequence[str], *, version: int) -> None:
-        """Delete entries, leaving tombstones of this version that older writes cannot pass.
+        """Delete entries, and return when no search finds them.
+
+        They leave tombstones of this version, which older writes cannot pass.
 
         Raises: DependencyDown: OpenSearch is away.
         """
@@ -110,14 +113,14 @@ class SearchIndex:
             }
             for entry_id in entry_ids
         ]
-        await self._bulk(actions, refresh="false")
+        await self._bulk(actions)
 
-    async def _bulk(self, actions: list[dict[str, Any]], *, refresh: str) -> None:
+    async def _bulk(self, actions: list[dict[str, Any]]) -> None:
         if not actions:
             return
         try:
             _, errors = await async_bulk(
-                self._client, actions, chunk_size=200, raise_on_error=False, refresh=refresh
+                self._client, actions, chunk_size=200, raise_on_error=False, refresh="wait_for"
             )
         except TransportError as error:
             _raise_if_passing(error)
@@ -133,22 +136,32 @@ class SearchIndex:
             raise RuntimeError(message)
 
     async def ids(self, document_id: str) -> list[str]:
-        """Returns: the ids of a document's entries that a search finds now, at most 10,000."""
-        try:
-            answer = await self._client.search(
-                index=self.alias,
-                body={
-                    "size": 10_000,
-                    "_source": False,
-                    "query": {"term": {"document_id": document_id}},
-                },
-            )
-        except NotFoundError:
-            return []
-        except TransportError as error:
-            _raise_if_passing(error)
-            raise
-        return [hit["_id"] for hit in answer["hits"]["hits"]]
+        """Returns: the ids of a document's entries that a search finds now.
+
+        Raises: DependencyDown: OpenSearch is away.
+        """
+        found: list[str] = []
+        after: list[Any] = []
+        while True:
+            body = {
+                "size": _PAGE,
+                "_source": False,
+                "query": {"term": {"document_id": document_id}},
+                "sort": [{"ordinal": "asc"}],
+                **({"search_after": after} if after else {}),
+            }
+            try:
+                answer = await self._client.search(index=self.alias, body=body)
+            except NotFoundError:
+                return found
+            except TransportError as error:
+                _raise_if_passing(error)
+                raise
+            hits = answer["hits"]["hits"]
+            found.extend(hit["_id"] for hit in hits)
+            if len(hits) < _PAGE:
+                return found
+            after = hits[-1]["sort"]
 
     async def ping(self) -> None:
         """Raises: DependencyDown: OpenSearch does not answer, or is red."""

@@ -70,26 +70,50 @@ async def _forget(index: SearchIndex, work: Work) -> None:
 async def _write(
     database: Database, models: Models, index: SearchIndex, work: Work
 ) -> tuple[list[Executable], int, int]:
-    """Write all entries of the document as it is now. Returns: statements, version, chunks."""
+    """Write all entries of the document as it is now. Returns: statements, version, chunks.
+
+    What is written is the latest run that was read to its end, whatever run the record names, so
+    that neither a late record nor a run in work takes a document out of the index.
+    """
+    document_id = work.document_id or ""
     try:
-        row = (await documents.require(database, work.gpt_id, work.document_id or "")).row
+        row = (await documents.require(database, work.gpt_id, document_id)).row
+        while True:
+            run_id = await documents.readable_run(database, document_id)
+            if run_id is None:
+                return [], row.version, 0
+            chunks = chunk(await documents.pages(database, run_id))
+            await _put(models, index, row, run_id, chunks)
+            written, row = row, (await documents.require(database, work.gpt_id, document_id)).row
+            # A writer of a newer version may have been here before these entries were.
+            if row.version == written.version:
+                break
     except Refused:
         return [], 0, 0  # Deleted meanwhile: the commit finds the tombstone and undoes.
-    pages = await documents.pages(database, row.run_id)
-    chunks = chunk(pages)
-    vectors = await models.embed([_embedded(row, each) for each in chunks])
-    shared = _shared(row, models.embedding_model)
-    entries = [
-        (f"{row.document_id}:{each.ordinal}", {**shared, **_own(each), "embedding": _short(vector)})
-        for each, vector in zip(chunks, vectors, strict=True)
-    ]
-    await index.write(entries, version=row.version)
-    surplus = [f"{row.document_id}:{i}" for i in range(len(chunks), row.chunk_count)]
-    await index.delete(surplus, version=row.version)
     made_by = {"embedding": models.embedding_model, "preparation": PREPARATION_VERSION}
-    provenance = update(RUNS).where(RUNS.c.run_id == row.run_id)
+    provenance = update(RUNS).where(RUNS.c.run_id == run_id)
     noted = provenance.values(models=RUNS.c.models.op("||")(literal(made_by, JSONB)))
-    return [*_statements(row, chunks), noted], row.version, len(chunks)
+    return [*_statements(row, run_id, chunks), noted], row.version, len(chunks)
+
+
+async def _put(
+    models: Models, index: SearchIndex, row: Row[Any], run_id: str, chunks: Sequence[Chunk]
+) -> None:
+    """Write the entries, and delete all others that the document has."""
+    vectors = await models.embed([_embedded(row, each) for each in chunks])
+    shared = _shared(row, run_id, models.embedding_model)
+    entries = {
+        f"{row.document_id}:{each.ordinal}": {
+            **shared,
+            **_own(each),
+            "embedding": _short(vector),
+        }
+        for each, vector in zip(chunks, vectors, strict=True)
+    }
+    await index.write(entries.items(), version=row.version)
+    surplus = {f"{row.document_id}:{i}" for i in range(len(chunks), row.chunk_count)}
+    surplus.update(await index.ids(row.document_id))
+    await index.delete(sorted(surplus - entries.keys()), version=row.version)
 
 
 def _embedded(row: Row[Any], each: Chunk) -> str:
@@ -100,12 +124,12 @@ def _short(vector: Sequence[float]) -> list[float]:
     return [round(x, 6) for x in vector]
 
 
-def _shared(row: Row[Any], model: str) -> dict[str, Any]:
+def _shared(row: Row[Any], run_id: str, model: str) -> dict[str, Any]:
     return {
         "gpt_id": row.gpt_id,
         "subject": row.subject,
         "document_id": row.document_id,
-        "run_id": row.run_id,
+        "run_id": run_id,
         "version": row.version,
         "title": row.title,
         "filename": row.filename,
@@ -128,10 +152,10 @@ def _own(each: Chunk) -> dict[str, Any]:
     }
 
 
-def _statements(row: Row[Any], chunks: Sequence[Chunk]) -> list[Executable]:
+def _statements(row: Row[Any], run_id: str, chunks: Sequence[Chunk]) -> list[Executable]:
     rows = [
         {
-            "run_id": row.run_id,
+            "run_id": run_id,
             "ordinal": each.ordinal,
             "gpt_id": row.gpt_id,
             "document_id": row.document_id,
@@ -142,7 +166,7 @@ def _statements(row: Row[Any], chunks: Sequence[Chunk]) -> list[Executable]:
         }
         for each in chunks
     ]
-    statements: list[Executable] = [delete(CHUNKS).where(CHUNKS.c.run_id == row.run_id)]
+    statements: list[Executable] = [delete(CHUNKS).where(CHUNKS.c.run_id == run_id)]
     statements += [
         insert(CHUNKS).values(rows[start : start + _ROWS_PER_INSERT])
         for start in range(0, len(rows), _ROWS_PER_INSERT)

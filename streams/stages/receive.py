@@ -11,7 +11,7 @@ import hashlib
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.base import Executable
 
@@ -30,11 +30,11 @@ from schemas.tables import DOCUMENTS, RUNS
 from streams import documents
 from streams.clients.postgres import Database
 from streams.clients.s3 import prefix
-from streams.errors import InvalidMessage
+from streams.errors import InvalidMessage, Refused
 from streams.files import Files
 from streams.parsing.detect import detect
 from streams.parsing.errors import Unparsable
-from streams.stage import Outcome, Output, Stage, Work
+from streams.stage import Guarded, Outcome, Output, Stage, Work
 
 MAX_DEPTH = 3
 """How deep documents may be nested in one another (mails in mails)."""
@@ -96,14 +96,41 @@ def stage(database: Database, files: Files, fetch: Fetcher, ids: Ids) -> Stage[P
             depth=message.depth,
         )
         return Outcome(
-            (document.on_conflict_do_nothing(), _run(message, work)),
+            (*_under(message, work), document.on_conflict_do_nothing(), _run(message, work)),
             (Output(topics.DOCUMENT_RECEIVED, document_id, received),),
         )
 
-    async def undo(_: ProcessDocument, work: Work) -> None:
-        await files.store.delete_all(prefix(work.gpt_id, work.document_id or ""))
+    async def undo(message: ProcessDocument, work: Work) -> None:
+        await _forget(database, files, message.source, work)
 
     return Stage("receive", topics.PROCESS_DOCUMENT, receive, cancelled=undo)
+
+
+async def _forget(database: Database, files: Files, source: Source, work: Work) -> None:
+    """Delete the document's bytes, as its deletion did before they came."""
+    document_id = work.document_id or ""
+    await files.store.delete_all(prefix(work.gpt_id, document_id))
+    if isinstance(source, StoredFile):
+        key = _own(source.key, work)
+        if not await documents.stored_by_others(database, key, document_id):
+            await files.store.delete(key)
+
+
+def _under(message: ProcessDocument, work: Work) -> tuple[Guarded, ...]:
+    """Returns: the lock on the parent, under which its deletion waits and then finds this child."""
+    if message.parent_id is None:
+        return ()
+    parent = (
+        update(DOCUMENTS)
+        .where(
+            DOCUMENTS.c.document_id == message.parent_id,
+            DOCUMENTS.c.gpt_id == work.gpt_id,
+            DOCUMENTS.c.deleted_at.is_(None),
+        )
+        .values(parent_id=DOCUMENTS.c.parent_id)
+    )
+    detail = "The document that it was attached to does not exist, or was deleted."
+    return (Guarded(parent, Refused("not_found", detail, 404)),)
 
 
 def _own(key: str, work: Work) -> str:
