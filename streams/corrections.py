@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Subquery, Text, cast, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 
 from schemas.tables import CORRECTIONS, RUNS
 from streams.clients.postgres import Database
@@ -71,7 +71,7 @@ def fields_over(
 def _latest(document_id: str, run_id: str, known: Sequence[str]) -> Subquery:
     return (
         select(CORRECTIONS.c.name, CORRECTIONS.c.value)
-        .distinct(CORRECTIONS.c.name)
+        .ext(distinct_on(CORRECTIONS.c.name))
         .where(
             CORRECTIONS.c.document_id == document_id,
             CORRECTIONS.c.name != TYPE,

@@ -1,0 +1,279 @@
+"""The stages on real Postgres, S3 and OpenSearch; models, parser and Kafka are played by fakes."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+
+import pytest
+from sqlalchemy import Row, Table, func, insert, select
+
+from schemas.envelope import Envelope
+from schemas.ids import DOCUMENT, REQUEST, RUN, Ids
+from schemas.messages import Inline, Message, ProcessDocument, UpdateDocument
+from schemas.tables import DOCUMENTS, GPTS
+from streams.answers import Answers
+from streams.clients import s3
+from streams.clients.ollama import ModelAnswer
+from streams.clients.opensearch import SearchIndex
+from streams.clients.postgres import Database
+from streams.clients.s3 import ObjectStore
+from streams.files import Files
+from streams.ledger import Ledger
+from streams.parsing.page import Page, ParsedPart
+from streams.runner import Patience, Runner
+from streams.settings import Settings
+from streams.stage import Stage
+from streams.stages import (
+    classify,
+    complete,
+    define,
+    delete,
+    extract,
+    index,
+    parse,
+    purge,
+    receive,
+    reprocess,
+    trial,
+    update,
+)
+from streams.wire import Incoming, Record
+from tests.fakes.models import FakeModels, FakeParser, no_network
+from tests.fakes.publisher import FakePublisher
+
+TENANT = "demo"
+DISABLED = "disabled-tenant"
+MAX_BYTES = 4096
+TEXT = "Corner Bakery\n12 Mill Lane\nDate: 2026-03-04\nTOTAL 6.80"
+
+
+class NoPictures:
+    """Draws nothing."""
+
+    async def of(self, work: object, pages: object) -> list[bytes]:
+        del work, pages
+        return []
+
+
+def reply(user: str, schema: dict[str, Any]) -> ModelAnswer:
+    """Answer as a model that holds every document for a receipt of the Corner Bakery."""
+    del user
+    value: dict[str, Any]
+    if "candidates" in schema["properties"]:
+        value = {"candidates": [{"type": "receipt", "confidence": 0.9}]}
+    else:
+        known = {"company": "Corner Bakery", "total": "6.80"}
+        value = {
+            name: known.get(name, [] if leaf["type"] == "array" else None)
+            for name, leaf in schema["properties"].items()
+        }
+    return ModelAnswer("fake-chat", json.dumps(value), value)
+
+
+def page(number: int, text: str = TEXT) -> Page:
+    return Page(number, text)
+
+
+def parsed(*pages: Page, **more: Any) -> ParsedPart:
+    return ParsedPart(pages=pages, page_count=more.pop("page_count", len(pages)), **more)
+
+
+class Post(Protocol):
+    """Sends a message to a stage."""
+
+    async def __call__(self, stage: str, message: Message) -> list[Record]: ...
+
+
+@dataclass
+class World:
+    """All stages before one runner; `send` plays Kafka."""
+
+    settings: Settings
+    database: Database
+    store: ObjectStore
+    search: SearchIndex
+    ids: Ids
+    models: FakeModels = field(default_factory=lambda: FakeModels(reply))
+    parser: FakeParser = field(default_factory=lambda: FakeParser({1: parsed(page(1))}))
+    publisher: FakePublisher = field(default_factory=FakePublisher)
+    budget: timedelta = timedelta(seconds=20)
+    offset: int = 0
+
+    @property
+    def stages(self) -> dict[str, Stage[Any]]:
+        database, files = self.database, Files(self.store, MAX_BYTES)
+        models: Any = self.models
+        pictures: Any = NoPictures()
+        answers = Answers(database, models, pictures)
+        made: Sequence[Stage[Any]] = (
+            receive.stage(database, files, no_network, self.ids),
+            parse.stage(database, files, self.parser, self.ids),
+            classify.stage(database, answers),
+            extract.stage(database, answers, budget=self.budget),
+            index.extracted(database, models, self.search),
+            complete.stage(database),
+            update.stage(database),
+            index.updated(database, models, self.search),
+            delete.stage(self.ids),
+            purge.stage(database, self.store, self.search, self.ids),
+            reprocess.stage(database, self.ids),
+            define.stage(),
+            trial.stage(database, answers, budget=self.budget),
+        )
+        return {stage.name: stage for stage in made}
+
+    @property
+    def runner(self) -> Runner:
+        patience = Patience(first_seconds=0.01, longest_seconds=0.05, look_seconds=0.02)
+        ledger = Ledger(self.database, owner="test", lease=timedelta(seconds=15))
+        return Runner(
+            ledger,
+            self.publisher,
+            self.ids,
+            attempts=2,
+            grace=timedelta(seconds=0),
+            patience=patience,
+        )
+
+    def document(self) -> str:
+        return self.ids.mint(DOCUMENT, TENANT)
+
+    def run_of(self, request_id: str) -> str:
+        return self.ids.derive(RUN, TENANT, request_id)
+
+    def request(self) -> str:
+        return self.ids.mint(REQUEST, TENANT)
+
+    async def give(self, record: Record) -> list[Record]:
+        """Give a record to its topic's stage. Returns: what that published."""
+        before = len(self.publisher.records)
+        stage = next(s for s in self.stages.values() if s.source.name == record.topic)
+        self.offset += 1
+        place = (record.topic, 0, abs(hash(self.ids)) % 10**9 + self.offset)
+        incoming = Incoming(*place, record.key, record.value, record.headers, lambda: False)
+        await self.runner.run(stage, incoming)
+        return self.publisher.records[before:]
+
+    async def send(
+        self, stage: str, message: Message, *, request: str | None = None, tenant: str = TENANT
+    ) -> list[Record]:
+        """Send a message to a stage. Returns: what that published."""
+        topic = self.stages[stage].source
+        envelope = Envelope.model_validate(
+            {
+                "request-id": request or self.request(),
+                "gpt-id": tenant,
+                "schema": topic.schema_name,
+            }
+        )
+        value = message.model_dump_json().encode()
+        return await self.give(Record(topic.name, b"key", value, envelope.to_headers()))
+
+    async def follow(self, records: Sequence[Record], *, until: str = "") -> list[Record]:
+        """Give records, and what follows from them, to their stages, but not to stage `until`.
+
+        Returns: the records that are left: answers, dead letters, and those for `until`.
+        """
+        known = {s.source.name for s in self.stages.values() if s.name != until}
+        waiting, left = list(records), list[Record]()
+        while waiting:
+            record = waiting.pop(0)
+            if record.topic in known:
+                waiting.extend(await self.give(record))
+            else:
+                left.append(record)
+        return left
+
+    async def take_in(
+        self, text: str = TEXT, *, until: str = "", document_id: str | None = None, **more: Any
+    ) -> str:
+        """Take a document in and follow it. Returns: its id."""
+        document_id = document_id or self.document()
+        message = ProcessDocument(source=inline(text), document_id=document_id, **more)
+        self.left = await self.follow(await self.send("receive", message), until=until)
+        return document_id
+
+    async def amend(self, document_id: str, **changes: Any) -> list[Record]:
+        return await self.send(
+            "update", UpdateDocument(document_id=document_id, by="someone", **changes)
+        )
+
+    async def rows(self, table: Table, document_id: str) -> Sequence[Row[Any]]:
+        query = select(table).where(table.c.document_id == document_id)
+        async with self.database.transaction() as connection:
+            return (await connection.execute(query)).all()
+
+    async def row(self, document_id: str) -> Row[Any]:
+        [row] = await self.rows(DOCUMENTS, document_id)
+        return row
+
+    async def keys(self, prefix: str) -> list[str]:
+        client = self.store._client
+        answer = await client.list_objects_v2(Bucket=self.settings.s3_bucket, Prefix=prefix)
+        return [item["Key"] for item in answer.get("Contents", ())]
+
+    async def entries(self, document_id: str) -> dict[str, dict[str, Any]]:
+        client = self.search._client
+        await client.indices.refresh(index=self.search.alias)
+        answer = await client.search(
+            index=self.search.alias,
+            body={
+                "size": 100,
+                "version": True,
+                "query": {"term": {"document_id": document_id}},
+                "sort": ["ordinal"],
+            },
+        )
+        return {
+            hit["_id"]: {**hit["_source"], "_v": hit["_version"]} for hit in answer["hits"]["hits"]
+        }
+
+
+def inline(text: str) -> Inline:
+    return Inline(content_base64=base64.b64encode(text.encode()).decode())
+
+
+def body(records: Sequence[Record], topic: str) -> dict[str, Any]:
+    """Returns: the value of the one record of a topic."""
+    [record] = [each for each in records if each.topic == topic]
+    value: dict[str, Any] = json.loads(record.value)
+    return value
+
+
+def failure(records: Sequence[Record]) -> str:
+    """Returns: the code of the problem that a request was answered with."""
+    code: str = body(records, "results")["problem"]["code"]
+    return code
+
+
+@pytest.fixture(scope="session")
+async def store(settings: Settings) -> AsyncIterator[ObjectStore]:
+    async with s3.connect(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def search(settings: Settings) -> AsyncIterator[SearchIndex]:
+    opened = SearchIndex.connect(settings)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+async def disabled(database: Database) -> str:
+    """A tenant that is disabled."""
+    row = insert(GPTS).values(
+        gpt_id=DISABLED, name="x", disabled_at=select(GPTS.c.created_at).limit(1).scalar_subquery()
+    )
+    async with database.transaction() as connection:
+        await connection.execute(row)
+    return DISABLED
+
+
+@pytest.fixture
+def world(settings: Settings, database: Database, store: ObjectStore, search: SearchIndex) -> World:
+    ids = Ids(settings.id_secret.get_secret_value())
+    return World(settings, database, store, search, ids)
