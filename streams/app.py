@@ -11,6 +11,8 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
@@ -151,13 +153,16 @@ async def work(settings: Settings, name: str) -> None:
     # What start-up made stays; without it, each full collection would walk through all modules.
     gc.collect()
     gc.freeze()
-    async with clients(settings) as opened:
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        opened = await stack.enter_async_context(clients(settings))
         await _wait_for(opened, stop)
         if stop.is_set():
             return
         await opened.models.check_embeddings()
         stages = chosen(pipeline(opened, settings), name)
-        app = consumer.create(settings, group=f"{settings.topic_prefix}actionstream-{name}")
+        group = f"{settings.topic_prefix}actionstream-{name}"
+        app = consumer.create(settings, group=group, folder=folder)
         ledger = Ledger(opened.database, owner=owner, lease=settings.lease)
         runner = Runner(
             ledger,

@@ -11,6 +11,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -33,8 +34,8 @@ _DEAD_LETTER_BYTES = 4 * MAX_MESSAGE_BYTES
 """A dead letter holds the raw value, which may be larger than a record may be."""
 
 
-def create(settings: Settings, *, group: str) -> faust.App:
-    """Returns: an app without agents.
+def create(settings: Settings, *, group: str, folder: Path) -> faust.App:
+    """Returns: an app without agents; the framework keeps an empty data folder in `folder`.
 
     The numbers are measured ones: a buffer of 64 with at most 12 records a poll keeps one waiting
     partition from stopping the others; the poll interval is endless, because a consumer that waits
@@ -46,6 +47,7 @@ def create(settings: Settings, *, group: str) -> faust.App:
         broker_credentials=_credentials(settings),
         web_enabled=False,
         store="memory://",
+        datadir=folder,
         topic_disable_leader=True,
         topic_allow_declare=False,
         broker_session_timeout=settings.session_timeout.total_seconds(),
