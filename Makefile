@@ -17,7 +17,7 @@ TESTS := $(BIN)/python -m pytest -q
 MODELS ?= local
 BENCH ?= --help
 
-.PHONY: help python setup setup-test run test check lint fmt types arch unit contract lean integration e2e \
+.PHONY: help python setup setup-test run test check lint fmt types arch unit contract lean integration conformance e2e \
 	bench logs status reset clean docs
 
 help: ## show this list
@@ -39,7 +39,7 @@ run: setup ## start everything, work through the samples, stay up until Ctrl-C (
 	@exec env MODELS=$(MODELS) $(LOCAL) run
 
 test: check contract lean ## run every check and every test, with real servers started once
-	$(LOCAL) test --product -- $(TESTS) tests/integration tests/e2e
+	$(LOCAL) test --product -- $(TESTS) tests/conformance tests/integration tests/e2e
 
 check: lint types arch unit ## run what needs no servers: style, types, imports, unit tests
 
@@ -70,6 +70,9 @@ lean: setup-test ## prove that the production install lacks nothing and brings n
 
 integration: setup-test ## run the tests of each part against real servers
 	$(LOCAL) test -- $(TESTS) tests/integration
+
+conformance: setup-test ## hold the local model server (and an Ollama that answers) to Ollama's API
+	$(TESTS) tests/conformance
 
 e2e: setup-test ## run the tests of the whole
 	$(LOCAL) test --product -- $(TESTS) tests/e2e
