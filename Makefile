@@ -39,7 +39,7 @@ run: setup ## start everything, work through the samples, stay up until Ctrl-C (
 	@exec env MODELS=$(MODELS) $(LOCAL) run
 
 test: check contract lean ## run every check and every test, with real servers started once
-	$(LOCAL) test --product -- $(TESTS) tests/conformance tests/integration tests/e2e
+	$(LOCAL) test --product -- sh -c '$(TESTS) tests/e2e && $(TESTS) tests/conformance tests/integration'
 
 check: lint types arch unit ## run what needs no servers: style, types, imports, unit tests
 
