@@ -135,6 +135,7 @@ def stack(**changes: str) -> Iterator[Stack]:
         **changes: settings to change, such as `partitions="8"`.
     """
     name = f"bench-{uuid.uuid4().hex[:8]}"
+    before = dict(os.environ)  # noqa: TID251 - given back in the end, for what runs here next
     environment = dict(os.environ)  # noqa: TID251 - children get all of it
     for url in _URLS:
         key = f"ACTIONSTREAM_{url}"
@@ -149,17 +150,21 @@ def stack(**changes: str) -> Iterator[Stack]:
         **{f"ACTIONSTREAM_{key.upper()}": value for key, value in changes.items()},
     )
     os.environ.update(environment)  # noqa: TID251 - this process's own settings too
-    settings = Settings()
-    asyncio.run(_prepare(settings, name))
-    topics_admin.apply(settings)
-    with tempfile.TemporaryDirectory() as folder:
-        made = Stack(environment, settings, Path(folder))
-        stop = threading.Event()
-        watcher = threading.Thread(target=made.watch_memory, args=(stop,), daemon=True)
-        watcher.start()
-        try:
-            yield made
-        finally:
-            stop.set()
-            watcher.join()
-            made.end()
+    try:
+        settings = Settings()
+        asyncio.run(_prepare(settings, name))
+        topics_admin.apply(settings)
+        with tempfile.TemporaryDirectory() as folder:
+            made = Stack(environment, settings, Path(folder))
+            stop = threading.Event()
+            watcher = threading.Thread(target=made.watch_memory, args=(stop,), daemon=True)
+            watcher.start()
+            try:
+                yield made
+            finally:
+                stop.set()
+                watcher.join()
+                made.end()
+    finally:
+        os.environ.clear()  # noqa: TID251
+        os.environ.update(before)  # noqa: TID251
