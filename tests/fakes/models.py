@@ -1,5 +1,6 @@
 """Models whose answers a test sets, and a parser and a fetcher that need no process or network."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ class FakeModels:
     chat_model: str = "fake-chat"
     embedding_model: str = "fake-embed"
     sees: bool = False
+    seconds: float = 0.0
     asked: list[str] = field(default_factory=list)
 
     async def answer(
@@ -29,6 +31,7 @@ class FakeModels:
     ) -> ModelAnswer:
         del system, images
         self.asked.append(user)
+        await asyncio.sleep(self.seconds)
         return self.reply(user, schema)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:

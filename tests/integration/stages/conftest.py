@@ -5,15 +5,15 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
-from sqlalchemy import Row, Table, func, insert, select
+from sqlalchemy import Row, Table, insert, select
 
 from schemas.envelope import Envelope
 from schemas.ids import DOCUMENT, REQUEST, RUN, Ids
-from schemas.messages import Inline, Message, ProcessDocument, UpdateDocument
-from schemas.tables import DOCUMENTS, GPTS
+from schemas.messages import Inline, Message, ProcessDocument, ReprocessDocument, UpdateDocument
+from schemas.tables import DOCUMENTS, GPTS, RUNS
 from streams.answers import Answers
 from streams.clients import s3
 from streams.clients.ollama import ModelAnswer
@@ -79,12 +79,6 @@ def page(number: int, text: str = TEXT) -> Page:
 
 def parsed(*pages: Page, **more: Any) -> ParsedPart:
     return ParsedPart(pages=pages, page_count=more.pop("page_count", len(pages)), **more)
-
-
-class Post(Protocol):
-    """Sends a message to a stage."""
-
-    async def __call__(self, stage: str, message: Message) -> list[Record]: ...
 
 
 @dataclass
@@ -200,6 +194,13 @@ class World:
         return await self.send(
             "update", UpdateDocument(document_id=document_id, by="someone", **changes)
         )
+
+    async def reprocess(self, document_id: str, as_type: str | None = None) -> list[Record]:
+        message = ReprocessDocument(document_id=document_id, type=as_type)
+        return await self.send("reprocess", message)
+
+    async def runs(self, document_id: str) -> Sequence[Row[Any]]:
+        return sorted(await self.rows(RUNS, document_id), key=lambda run: run.number)
 
     async def rows(self, table: Table, document_id: str) -> Sequence[Row[Any]]:
         query = select(table).where(table.c.document_id == document_id)
