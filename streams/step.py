@@ -80,26 +80,31 @@ class Step:
             return str(ending.state)
 
     async def _commit(self, claim: Claimed | None, ending: Ending) -> Ending | None:
-        """Returns: the ending that stands, or None if the step is to be claimed again."""
-        try:
-            reply = self._runner.reply_topic(self._work.envelope)
-            deleted = failures.cancelled(self._stage, self._work, reply_topic=reply)
-            return await self._runner.ledger.commit(
-                self._work, claim, replace(ending, if_deleted=deleted)
-            )
-        except Fenced:
-            return None
-        except DependencyDown as error:
-            log.warning("waiting", dependency=error.dependency, reason=error.detail)
-            await self._runner.pause(self._record, self._pause)
-            return None
-        except Exception as error:
-            if ending is self._decided:
-                raise
-            self._decided = self._failure(error, claim)
-            if self._decided is None:
-                await self._again(error, claim)
-            return None
+        """Returns: the ending that stands, or None if the step is to be claimed again.
+
+        A failed commit leaves the claim as it was, so that it serves for the next one; if the
+        transaction took effect after all, the fence says so.
+        """
+        reply = self._runner.reply_topic(self._work.envelope)
+        deleted = failures.cancelled(self._stage, self._work, reply_topic=reply)
+        while True:
+            try:
+                return await self._runner.ledger.commit(
+                    self._work, claim, replace(ending, if_deleted=deleted)
+                )
+            except Fenced:
+                return None
+            except DependencyDown as error:
+                log.warning("waiting", dependency=error.dependency, reason=error.detail)
+                await self._runner.pause(self._record, self._pause)
+            except Exception as error:
+                if ending is self._decided:
+                    raise
+                self._decided = self._failure(error, claim)
+                if self._decided is None:
+                    await self._again(error, claim)
+                    return None
+                ending = self._decided
 
     async def _undo(self) -> None:
         undo = self._stage.cancelled

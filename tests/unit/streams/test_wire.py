@@ -1,0 +1,73 @@
+"""Records as JSON: what the ledger stores is what goes out again."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import topics
+from schemas.envelope import Envelope
+from schemas.messages import Ping, Result
+from schemas.states import Status
+from streams.stage import Output
+from streams.wire import Record, holds_nul
+from tests.suites.ledger import IDS
+
+VALUES = st.binary(max_size=50) | st.text(max_size=20).map(str.encode)
+HEADERS = st.lists(st.tuples(st.text("abc-", max_size=5), st.binary(max_size=10))).map(tuple)
+
+
+@given(st.none() | st.binary(max_size=20), VALUES, HEADERS)
+def test_a_record_survives_its_json(
+    key: bytes | None, value: bytes, headers: tuple[tuple[str, bytes], ...]
+) -> None:
+    """Whatever bytes it has; and the JSON is text that Postgres keeps."""
+    record = Record("topic", key, value, headers)
+
+    text = json.dumps(record.to_json())
+
+    assert Record.from_json(json.loads(text)) == record
+    assert not holds_nul(record.to_json())
+
+
+@pytest.mark.parametrize("value", [b"a\0b", b"\xff\xfe", b"\xed\xa0\x80", b"\0"])
+def test_bytes_that_are_no_text_go_as_base64(value: bytes) -> None:
+    """NUL and what is not UTF-8, a lone surrogate too."""
+    data = Record("topic", None, value, ()).to_json()
+
+    assert data["base64"] is True
+    assert Record.from_json(data).value == value
+
+
+def envelope() -> Envelope:
+    return Envelope.model_validate(
+        {
+            "request-id": IDS.mint("req", "demo"),
+            "gpt-id": "demo",
+            "schema": "ping.v1",
+            "part": 3,
+        }
+    )
+
+
+def test_results_go_to_the_reply_topic() -> None:
+    """And facts to their own."""
+    answer = Result(request_id="r", status=Status.COMPLETED)
+    result = Record.of(Output(topics.RESULTS, "r", answer), envelope(), reply_topic="mine")
+    fact = Record.of(Output(topics.PING, "r", Ping()), envelope(), reply_topic="mine")
+
+    assert (result.topic, fact.topic) == ("mine", "ping")
+    assert dict(result.headers)["schema"] == b"result.v1"
+    assert dict(result.headers)["part"] == b"0"
+
+
+@pytest.mark.parametrize("value", ["a\0", {"\0": 1}, [{"a": ("\0",)}]])
+def test_nul_is_found_anywhere(value: object) -> None:
+    """In keys and values at any depth."""
+    assert holds_nul(value)
+
+
+def test_nul_is_not_found_where_there_is_none() -> None:
+    """Other text, numbers and nulls pass."""
+    assert not holds_nul({"a": [1, "b", None]})
