@@ -1,5 +1,7 @@
 """Index, update, delete and purge: what changes a document, in any order."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -288,3 +290,40 @@ async def test_a_failed_document_can_run_again_only_if_it_is_stored(world: World
     assert failure(await world.reprocess(stored, "novel")) == "unknown_type"
     await world.follow(await world.reprocess(stored, "letter"))
     assert (await world.row(stored)).status == "completed"
+
+
+async def test_an_index_overtaken_by_a_change_follows_it(world: World) -> None:
+    """A document that changes while its entries are written is written again as it is then."""
+    document_id = await world.take_in(until="index")
+    [waiting] = world.left
+    embed, changes = world.models.embed, [{"title": "Changed meanwhile"}]
+
+    async def meanwhile(texts: Sequence[str]) -> list[list[float]]:
+        if changes:
+            await world.amend(document_id, **changes.pop())
+        return await embed(texts)
+
+    world.models.embed = meanwhile  # type: ignore[method-assign]
+    indexed = body(await world.give(waiting), "document-indexed")
+
+    row = await world.row(document_id)
+    [entry] = (await world.entries(document_id)).values()
+    assert (entry["title"], entry["_v"]) == ("Changed meanwhile", row.version)
+    assert (indexed["version"], row.indexed_version) == (row.version, row.version)
+
+
+async def test_a_change_without_a_version_meets_no_conflict(world: World) -> None:
+    """It is laid over whatever the document is by then."""
+    document_id = await world.take_in()
+
+    await asyncio.gather(
+        *(world.amend(document_id, fields={name: "x"}) for name in ("company", "address", "date"))
+    )
+
+    row = await world.row(document_id)
+    assert {name: row.fields[name] for name in ("company", "address", "date")} == {
+        "company": "x",
+        "address": "x",
+        "date": "x",
+    }
+    assert len(await world.rows(CORRECTIONS, document_id)) == 3

@@ -354,3 +354,60 @@ async def test_a_record_whose_failure_cannot_be_told_does_not_kill_the_worker(
     await world.runner.run(stage_of(succeed), world.record())
 
     assert dead_letter(world)["origin-offset"] == "7"
+
+
+@pytest.mark.parametrize("claim", list(Claim))
+async def test_a_refusal_at_the_commit_is_answered_at_once(
+    world: World, stage_of: StageOf, claim: Claim
+) -> None:
+    """Under the claim that there is; nobody waits for its lease to end."""
+    commit, waits = world.ledger.commit, []
+
+    async def refuse(work: Work, claimed: Any, ending: Any) -> Any:
+        if ending.problem is None:
+            waits.append(claimed)
+            raise Refused("version_conflict", "It has changed.", 412)
+        return await commit(work, claimed, ending)
+
+    world.ledger.commit = refuse  # type: ignore[method-assign]
+    await world.runner.run(stage_of(succeed, claim), world.record())
+
+    assert states(world) == [StepState.DONE]
+    assert len(waits) == 1
+    [row] = world.ledger.rows.values()
+    assert (row.fence, row.crashes) == (1, 0)
+
+
+async def test_an_outage_at_the_commit_costs_no_work(world: World, stage_of: StageOf) -> None:
+    """The work is done once, and committed under its claim when Postgres is back."""
+    commit, failures, calls = world.ledger.commit, [1, 2], []
+
+    async def away(work: Work, claimed: Any, ending: Any) -> Any:
+        if failures:
+            raise DependencyDown("postgres", f"away {failures.pop()}")
+        return await commit(work, claimed, ending)
+
+    async def count(message: Ping, work: Work) -> Outcome:
+        calls.append(message)
+        return OUTCOME
+
+    world.ledger.commit = away  # type: ignore[method-assign]
+    await world.runner.run(stage_of(count), world.record())
+
+    assert states(world) == [StepState.DONE]
+    assert len(calls) == 1
+
+
+async def test_a_foreign_document_id_does_not_reach_the_ledger(world: World) -> None:
+    """An id that was not handed out to the tenant is left to its stage, which refuses it."""
+    seen: list[str | None] = []
+
+    async def handle(message: Any, work: Work) -> Outcome:
+        seen.append(work.document_id)
+        return OUTCOME
+
+    stage = Stage("update", topics.UPDATE_DOCUMENT, handle)
+    value = {"document_id": IDS.mint("doc", "another"), "by": "someone"}
+    await world.runner.run(stage, world.record(value, schema="update-document.v1"))
+
+    assert seen == [None]
