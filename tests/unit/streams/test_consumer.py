@@ -1,0 +1,81 @@
+"""Faust as the workers configure it, and the publisher; no broker is needed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+
+from streams import consumer
+from streams.errors import DependencyDown
+from streams.settings import Settings
+from streams.wire import Record
+
+GIVEN = {"id_secret": "a secret of 16 characters", "database_url": "postgresql+psycopg://u@h/d"}
+
+
+def settings(**changes: Any) -> Settings:
+    return Settings(_env_file=None, **{**GIVEN, **changes})
+
+
+class Producer:
+    """Keeps what it is sent, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.sent: list[tuple[Any, ...]] = []
+        self.error = error
+
+    async def send_and_wait(self, *given: Any) -> None:
+        if self.error is not None:
+            raise self.error
+        self.sent.append(given)
+
+
+class App:
+    """Has a producer."""
+
+    def __init__(self, producer: Producer) -> None:
+        self.producer = producer
+
+
+def publisher(producer: Producer) -> consumer.KafkaPublisher:
+    app: Any = App(producer)
+    return consumer.KafkaPublisher(app, prefix="mine-")
+
+
+async def test_records_go_out_as_they_are() -> None:
+    """On the topic of this installation, with key, value and headers untouched."""
+    producer = Producer()
+
+    await publisher(producer).publish((Record("results", b"k", b"v\0", (("schema", b"x"),)),))
+
+    assert producer.sent == [("mine-results", b"k", b"v\0", None, None, [("schema", b"x")])]
+
+
+@pytest.mark.parametrize("error", [KafkaTimeoutError(), OSError("gone"), TimeoutError()])
+async def test_a_broker_that_does_not_acknowledge_is_down(error: Exception) -> None:
+    """Then all may be published again."""
+    with pytest.raises(DependencyDown, match="kafka"):
+        await publisher(Producer(error)).publish((Record("results", b"k", b"v", ()),))
+
+
+def test_a_waiting_handler_does_not_leave_its_group(tmp_path: Path) -> None:
+    """Polls may be as far apart as they like, and offsets are committed by acknowledgement."""
+    app = consumer.create(settings(kafka_bootstrap="a:1, b:2"), group="g", folder=tmp_path)
+
+    assert app.conf.broker_max_poll_interval > 24 * 3600
+    assert app.conf.broker_max_poll_records < app.conf.stream_buffer_maxsize
+    assert [str(url) for url in app.conf.broker] == ["kafka://a:1", "kafka://b:2"]
+    assert app.conf.broker_credentials is None
+
+
+def test_credentials_follow_the_settings(tmp_path: Path) -> None:
+    """SASL over plain text for a test cluster; the password is passed on unmasked."""
+    given = settings(
+        kafka_security_protocol="SASL_PLAINTEXT", kafka_username="u", kafka_password="p"
+    )
+
+    credentials = consumer.create(given, group="g", folder=tmp_path).conf.broker_credentials
+
+    assert (credentials.username, credentials.password) == ("u", "p")
+    assert credentials.mechanism.value == "SCRAM-SHA-512"
