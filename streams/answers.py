@@ -84,6 +84,7 @@ class Answers:
             content=content,
             value=json.loads(content),
             logprobs=row.answer["logprobs"],
+            recalled=True,
         )
 
     async def _store(self, work: Work, call: str, digest: str, answer: ModelAnswer) -> None:

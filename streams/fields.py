@@ -54,19 +54,24 @@ async def extract_fields(
     windows = deque(await asyncio.to_thread(split, pages, room))
     whole = len(windows) == 1
     readings: list[Reading] = []
+    asked_now = False
     while windows:
-        if readings and time.monotonic() > end:
+        # What is recalled costs the model nothing: each part of the work asks at least once.
+        if asked_now and time.monotonic() > end:
             return None
         window = windows.popleft()
         asked = _Asked(document_type, described, len(readings), window, whole=whole)
         try:
-            readings.append(await _read(answers, work, asked))
+            answer = await _ask(answers, work, asked)
         except CutOff:
             halves = halve(window)
             if not halves:
                 raise
             windows.extendleft(reversed(halves))
             whole = False
+        else:
+            asked_now = asked_now or not answer.recalled
+            readings.append(_reading(asked, answer))
     return await asyncio.to_thread(
         assemble, document_type, readings, pages, model=answers.chat_model
     )
@@ -81,22 +86,27 @@ class _Asked:
     whole: bool
 
 
-async def _read(answers: Answers, work: Work, asked: _Asked) -> Reading:
-    document_type, window = asked.document_type, asked.window
-    place = None if asked.whole else window
+def _reading(asked: _Asked, answer: ModelAnswer) -> Reading:
+    """Raises: RecordTrouble: the answer is not of the type's shape."""
+    place = None if asked.whole else asked.window
+    try:
+        return read_answer(asked.document_type, answer.content, answer.logprobs, place)
+    except AnswerMismatch as error:
+        raise RecordTrouble("models", str(error)) from error
 
-    def check(answer: ModelAnswer) -> None:
-        try:
-            read_answer(document_type, answer.content, answer.logprobs, place)
-        except AnswerMismatch as error:
-            raise RecordTrouble("models", str(error)) from error
 
-    answer = await answers.ask(
+async def _ask(answers: Answers, work: Work, asked: _Asked) -> ModelAnswer:
+    return await answers.ask(
         work,
         call=f"extract:{asked.number}",
-        prompt=render("extract", PROMPT_VERSION, documents=[window.texts], fields=asked.described),
-        schema=answer_schema(document_type),
-        check=check,
-        pages=window.pages,
+        prompt=render(
+            "extract", PROMPT_VERSION, documents=[asked.window.texts], fields=asked.described
+        ),
+        schema=answer_schema(asked.document_type),
+        check=lambda answer: _checked(asked, answer),
+        pages=asked.window.pages,
     )
-    return read_answer(document_type, answer.content, answer.logprobs, place)
+
+
+def _checked(asked: _Asked, answer: ModelAnswer) -> None:
+    _reading(asked, answer)

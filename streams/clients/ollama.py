@@ -11,7 +11,7 @@ import math
 from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
@@ -54,12 +54,16 @@ class WrongModel(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """A model's answer: its text, that text as JSON, and each token with its log probability."""
+    """A model's answer: its text, that text as JSON, and each token with its log probability.
+
+    `recalled` says that it was stored before and not asked for now.
+    """
 
     model: str
     content: str
     value: Any
-    logprobs: list[dict[str, Any]] | None = field(default=None)
+    logprobs: list[dict[str, Any]] | None = None
+    recalled: bool = False
 
 
 class Models:
