@@ -78,7 +78,7 @@ class Classifier:
         return np.array(
             [
                 (
-                    float((vectors @ kind.vectors.T).max()),
+                    float(np.max(vectors @ kind.vectors.T)),
                     _shared(words, kind.words),
                     float(kind.residual),
                 )

@@ -44,7 +44,7 @@ def summarise(text: str, embed: Embed) -> str:
         return ""
     vectors = embed(candidates)
     centre = vectors.mean(axis=0)
-    places = np.linspace(1.0, 0.0, len(candidates))
+    places = np.linspace(1.0, 0.0, len(candidates), dtype=np.float32)
     scores = vectors @ centre / max(float(np.linalg.norm(centre)), 1e-9) + 0.1 * places
     chosen: list[int] = []
     words = 0
