@@ -3,7 +3,7 @@
 import structlog
 from hypothesis import settings
 
-settings.register_profile("actionstream", deadline=None, derandomize=True)
+settings.register_profile("actionstream", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("actionstream")
 
 structlog.configure(

@@ -112,7 +112,7 @@ def numbers(value: object) -> Iterator[float]:
             yield from numbers(inner)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(text=texts, schema=schemas)
 def test_every_value_is_printed_in_the_text(text: str, schema: dict[str, Any]) -> None:
     """No rule invents text, and every score lies between nought and one."""
