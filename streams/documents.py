@@ -1,6 +1,5 @@
 """What the stages read of a document from Postgres: its row, its run, its pages."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -12,20 +11,8 @@ from streams.errors import InvalidMessage, Refused
 from streams.parsing.page import Page, TextSource, Word
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A document that is not deleted: its row and its current run's id."""
-
-    row: Row[Any]
-
-    @property
-    def run_id(self) -> str:
-        """Returns: the run that speaks for the document."""
-        return str(self.row.run_id)
-
-
-async def require(database: Database, gpt_id: str, document_id: str) -> Document:
-    """Returns: a stored document. Raises: Refused (404): there is none, or it was deleted."""
+async def require(database: Database, gpt_id: str, document_id: str) -> Row[Any]:
+    """Returns: a stored document's row. Raises: Refused (404): there is none, or it was deleted."""
     query = select(DOCUMENTS).where(
         DOCUMENTS.c.document_id == document_id,
         DOCUMENTS.c.gpt_id == gpt_id,
@@ -35,7 +22,7 @@ async def require(database: Database, gpt_id: str, document_id: str) -> Document
         row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise Refused("not_found", "There is no such document.", 404)
-    return Document(row)
+    return row
 
 
 async def stored_by_others(database: Database, key: str, document_id: str) -> bool:

@@ -42,9 +42,9 @@ class Pictures:
         document = await documents.require(self._database, work.gpt_id, work.document_id or "")
         numbers = [index + 1 for index in pages[:MOST]]
         with self._files.scratch() as path:
-            await self._files.download(document.row.s3_key, path)
+            await self._files.download(document.s3_key, path)
             try:
-                return await self._painter.draw(path, document.row.content_type, numbers=numbers)
+                return await self._painter.draw(path, document.content_type, numbers=numbers)
             except Unparsable as error:
                 raise InvalidMessage(error.code, error.detail) from error
             except ParserCrashed as error:

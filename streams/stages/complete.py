@@ -20,7 +20,7 @@ def stage(database: Database) -> Stage[DocumentIndexed]:
 
     async def complete(message: DocumentIndexed, work: Work) -> Outcome:
         try:
-            row = (await documents.require(database, work.gpt_id, message.document_id)).row
+            row = await documents.require(database, work.gpt_id, message.document_id)
         except Refused:
             return Outcome()  # Deleted meanwhile: the commit finds the tombstone.
         run = await documents.run(database, message.run_id)

@@ -77,14 +77,15 @@ async def _write(
     """
     document_id = work.document_id or ""
     try:
-        row = (await documents.require(database, work.gpt_id, document_id)).row
+        row = await documents.require(database, work.gpt_id, document_id)
         while True:
             run_id = await documents.readable_run(database, document_id)
             if run_id is None:
                 return [], row.version, 0
             chunks = chunk(await documents.pages(database, run_id))
             await _put(models, index, row, run_id, chunks)
-            written, row = row, (await documents.require(database, work.gpt_id, document_id)).row
+            written = row
+            row = await documents.require(database, work.gpt_id, document_id)
             # A writer of a newer version may have been here before these entries were.
             if row.version == written.version:
                 break

@@ -26,7 +26,7 @@ def stage(database: Database) -> Stage[UpdateDocument]:
     """Returns: the stage."""
 
     async def amend(message: UpdateDocument, work: Work) -> Outcome:
-        row = (await documents.require(database, work.gpt_id, message.document_id)).row
+        row = await documents.require(database, work.gpt_id, message.document_id)
         types = await documents.document_types(database, work.gpt_id)
         _check(message, types, message.type or row.type)
         machine = await _machine_answer(database, row.run_id)
