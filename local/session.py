@@ -8,18 +8,20 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from local import ports
 from local.estate import Estate
 from local.leash import Leash
-from local.supervisor import Supervisor
+from local.supervisor import Restarts, Supervisor
 
 
 @contextlib.asynccontextmanager
-async def supervised(estate: Estate, say: Callable[[str], None]) -> AsyncIterator[Supervisor]:
+async def supervised(
+    estate: Estate, say: Callable[[str], None], restarts: Restarts | None = None
+) -> AsyncIterator[Supervisor]:
     """Fetch and start the servers of an estate; end them, and all started later, on leaving.
 
     Raises:
         Obstacle: they cannot be fetched or started, or one died; the message says what to do.
     """
     leash = await Leash.take(estate.places.state, say)
-    supervisor = Supervisor(estate.places, leash, say)
+    supervisor = Supervisor(estate.places, leash, say, restarts)
     try:
         ports.check(estate.listening())
         await asyncio.to_thread(estate.fetch, say)

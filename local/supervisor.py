@@ -19,10 +19,20 @@ from local.program import Program
 from local.record import Entry, State, write
 
 _ASK_EVERY_S = 0.25
-#: A program that dies more often than this is broken, not unlucky: the run ends.
-RESTARTS = 5
-RESTARTS_WITHIN_S = 60.0
 _LOG_TAIL_LINES = 15
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """How programs that die are started again.
+
+    One that dies more than `most` times within `within_s` seconds is broken, not unlucky: the run
+    ends. Until then it waits `pause_s` more seconds at each of its deaths.
+    """
+
+    most: int = 5
+    within_s: float = 60.0
+    pause_s: float = 1.0
 
 
 @dataclass
@@ -32,15 +42,15 @@ class _Running:
     process: asyncio.subprocess.Process | None = None
     started_at: float = 0.0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    deaths: deque[float] = field(default_factory=lambda: deque(maxlen=RESTARTS + 1))
+    deaths: deque[float] = field(default_factory=deque)
     restarts: int = 0
+    watch: asyncio.Task[None] | None = None
 
 
 class Supervisor:
     """Runs programs until told to stop.
 
     `start` some, any number of times; what `failed` waits for is the end of one that must not end.
-    A program that dies again is started again after `restart_pause_s` more seconds each time.
     """
 
     def __init__(
@@ -48,14 +58,13 @@ class Supervisor:
         places: Places,
         leash: Leash,
         say: Callable[[str], None],
-        restart_pause_s: float = 1.0,
+        restarts: Restarts | None = None,
     ) -> None:
-        self._restart_pause_s = restart_pause_s
+        self._restarts = restarts or Restarts()
         self._places = places
         self._leash = leash
         self._say = say
         self._all: dict[str, _Running] = {}
-        self._watches: list[asyncio.Task[None]] = []
         self._stopping = False
 
     async def start(self, programs: Sequence[Program]) -> None:
@@ -72,9 +81,9 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             for program in programs:
                 group.create_task(self._bring_up(self._all[program.name]))
-        self._watches += [
-            asyncio.create_task(self._watch(self._all[program.name])) for program in programs
-        ]
+        for program in programs:
+            running = self._all[program.name]
+            running.watch = asyncio.create_task(self._watch(running))
 
     async def failed(self) -> None:
         """Wait for a program that must not end to end.
@@ -83,22 +92,24 @@ class Supervisor:
             ServerDied: always, when it happens; the message names the program and its log.
         """
         while True:
-            if not self._watches:
+            watches = self._watches()
+            if not watches:
                 await asyncio.sleep(_ASK_EVERY_S)
                 continue
             # Woken now and then, because more programs may have been started meanwhile.
-            done, _ = await asyncio.wait(
-                self._watches, timeout=1, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait(watches, timeout=1, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()
+                # A watch is cancelled when its program is ended on purpose.
+                if not task.cancelled():
+                    task.result()
 
     async def stop(self) -> None:
         """End all programs, those that depend on others first; kill what takes too long."""
         self._stopping = True
-        for watch in self._watches:
+        watches = self._watches()
+        for watch in watches:
             watch.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
+        await asyncio.gather(*watches, return_exceptions=True)
         left = dict(self._all)
         while left:
             needed = {name for running in left.values() for name in running.program.after}
@@ -107,6 +118,15 @@ class Supervisor:
             await asyncio.gather(*(self._end(running) for running in wave))
             for running in wave:
                 del left[running.program.name]
+
+    async def end(self, name: str) -> None:
+        """End one program in good order, for good."""
+        running = self._all[name]
+        if running.watch is not None:
+            running.watch.cancel()
+            await asyncio.gather(running.watch, return_exceptions=True)
+        await self._end(running)
+        del self._all[name]
 
     async def perform(self, program: Program) -> int:
         """Run a program that ends by itself, on this terminal.
@@ -131,6 +151,9 @@ class Supervisor:
             for name, running in self._all.items()
             if running.process is not None and running.process.returncode is None
         }
+
+    def _watches(self) -> list[asyncio.Task[None]]:
+        return [running.watch for running in self._all.values() if running.watch is not None]
 
     async def _bring_up(self, running: _Running) -> None:
         program = running.program
@@ -192,15 +215,18 @@ class Supervisor:
 
     async def _again(self, running: _Running, code: int) -> None:
         program = running.program
+        limit = self._restarts
         now = time.monotonic()
         running.deaths.append(now)
-        if len(running.deaths) > RESTARTS and now - running.deaths[0] < RESTARTS_WITHIN_S:
+        while running.deaths[0] < now - limit.within_s:
+            running.deaths.popleft()
+        if len(running.deaths) > limit.most:
             raise ServerDied(
-                self._death(program, code, f"{RESTARTS + 1} times in {RESTARTS_WITHIN_S:.0f} s")
+                self._death(program, code, f"{limit.most + 1} times in {limit.within_s:.0f} s")
             )
         running.restarts += 1
         self._say(f"{program.name} ended ({describe_exit(code)}); starting it again")
-        await asyncio.sleep(self._restart_pause_s * (len(running.deaths) - 1))
+        await asyncio.sleep(limit.pause_s * (len(running.deaths) - 1))
         await self._launch(running)
         with contextlib.suppress(ServerDied):
             # Its death during the start is counted by the next turn of the watch.

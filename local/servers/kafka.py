@@ -19,7 +19,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}
 listeners=PLAINTEXT://{host}:{broker},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{broker}
+advertised.listeners=PLAINTEXT://{host}:{advertised}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -51,15 +51,26 @@ rootLogger.appenderRef.c.ref=C
 """
 
 
-def describe(places: Places, ports: Ports, settings: LocalSettings) -> Program:
-    """Returns: the broker, listening for clients on `ports.kafka`."""
+def describe(
+    places: Places, ports: Ports, settings: LocalSettings, *, advertised: int | None = None
+) -> Program:
+    """Describe the broker.
+
+    Args:
+        places: the places of the run.
+        ports: it listens for clients on `ports.kafka`.
+        settings: of the local run.
+        advertised: the port that it tells clients to come to, where something stands in between.
+
+    Returns: the server.
+    """
     home = places.data / NAME
 
     def fetch(report: Report) -> None:
         maven.fetch(NAME, places, report)
 
     async def prepare() -> None:
-        await _prepare(places, ports, settings, home)
+        await _prepare(places, ports, settings, home, advertised or ports.kafka)
 
     return Program(
         name=NAME,
@@ -85,11 +96,17 @@ def _java(places: Places, settings: LocalSettings, home: Path) -> tuple[str, ...
     )
 
 
-async def _prepare(places: Places, ports: Ports, settings: LocalSettings, home: Path) -> None:
+async def _prepare(
+    places: Places, ports: Ports, settings: LocalSettings, home: Path, advertised: int
+) -> None:
     places.own(home)
     data = places.own(home / "data")
     config = _CONFIG.format(
-        host=HOST, broker=ports.kafka, controller=ports.kafka_controller, data=data
+        host=HOST,
+        broker=ports.kafka,
+        advertised=advertised,
+        controller=ports.kafka_controller,
+        data=data,
     )
     file = places.hand_over(home / "server.properties", config)
     places.hand_over(home / "log4j2.properties", _LOGGING)

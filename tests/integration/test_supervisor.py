@@ -19,7 +19,7 @@ from local.leash import Leash
 from local.places import PROJECT, Places
 from local.program import Program, always
 from local.session import first_problem
-from local.supervisor import RESTARTS, Supervisor
+from local.supervisor import Restarts, Supervisor
 
 SLEEPER = ("sleep", "1000")
 FAILS = ("sh", "-c", "echo the reason; exit 3")
@@ -79,7 +79,7 @@ def said() -> list[str]:
 async def supervisor(places: Places, said: list[str]) -> AsyncIterator[Supervisor]:
     """Returns: a supervisor that is stopped after the test."""
     leash = await Leash.take(places.state, said.append)
-    one = Supervisor(places, leash, said.append, restart_pause_s=0.1)
+    one = Supervisor(places, leash, said.append, Restarts(pause_s=0.1))
     yield one
     await one.stop()
     leash.let_go()
@@ -169,7 +169,7 @@ async def test_a_worker_is_restarted_and_it_says_so(
 async def test_a_worker_that_always_dies_ends_the_run(supervisor: Supervisor) -> None:
     """Restarts are capped: a worker that cannot live is reported with its log."""
     await supervisor.start([program("worker", *FAILS, restarts=True)])
-    with pytest.raises(ServerDied, match=rf"{RESTARTS + 1} times in 60 s"):
+    with pytest.raises(ServerDied, match=rf"{Restarts().most + 1} times in 60 s"):
         await supervisor.failed()
 
 
@@ -283,3 +283,18 @@ async def test_ends_clients_before_their_servers(supervisor: Supervisor, places:
     )
     await supervisor.stop()
     assert places.log("client").read_text() == "up\nthe server is there\n"
+
+
+async def test_ends_one_for_good(supervisor: Supervisor, places: Places) -> None:
+    """A program that is ended on purpose stays away, and nobody takes that for a failure."""
+    await supervisor.start([program("a", *SLEEPER, restarts=True), program("b", *SLEEPER)])
+    failed = asyncio.create_task(supervisor.failed())
+    pid = supervisor.pids()["a"]
+
+    await supervisor.end("a")
+    await asyncio.sleep(0)
+
+    assert not psutil.pid_exists(pid)
+    assert set(supervisor.pids()) == {"b"}
+    assert not failed.done()
+    failed.cancel()
