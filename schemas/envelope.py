@@ -17,7 +17,8 @@ class Envelope(BaseModel):
     """What a record's headers say.
 
     `request_id` is a signed id, or a UUID that an outside producer chose; the first stage replaces
-    the latter by the signed id derived from it. `part` counts the parts of long work.
+    the latter by the signed id derived from it. `part` counts the parts of long work, `attempt` how
+    often the record was sent to its stage again.
     """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
@@ -37,6 +38,7 @@ class Envelope(BaseModel):
     fingerprint: Annotated[str, StringConstraints(max_length=64)] | None = None
     traceparent: Annotated[str, StringConstraints(max_length=64)] | None = None
     part: int = Field(default=0, ge=0)
+    attempt: int = Field(default=0, ge=0)
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> Self:
@@ -54,4 +56,4 @@ class Envelope(BaseModel):
 
     def of(self, schema_name: str, *, part: int = 0) -> Self:
         """Returns: the envelope of a record that follows from this one."""
-        return self.model_copy(update={"schema_name": schema_name, "part": part})
+        return self.model_copy(update={"schema_name": schema_name, "part": part, "attempt": 0})

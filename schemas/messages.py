@@ -6,7 +6,14 @@ descriptions of the fields are what the AsyncAPI document says.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
 
 from schemas.problems import Problem
 from schemas.states import Status
@@ -145,10 +152,13 @@ class DocumentDeleted(Message):
 
 
 class ReprocessDocument(Message):
-    """Run the whole pipeline over a stored document again, as a new run."""
+    """Run the pipeline over a stored document again, as a new run."""
 
     document_id: str
     type: TypeName | None = None
+    from_stage: Literal["parse", "classify", "extract", "index"] = Field(
+        default="parse", description="The first stage to run; what stands before it is taken over."
+    )
 
 
 class PutDocumentType(Message):
@@ -168,10 +178,54 @@ class TryDocumentType(Message):
     )
 
 
+DeadLetterId = Annotated[str, StringConstraints(pattern=r"^dl_[0-9a-f]{32}$")]
+
+
+class DeadLetterChoice(Message):
+    """Which dead letters are meant: those named, or all open ones that fit every condition."""
+
+    ids: tuple[DeadLetterId, ...] = Field(
+        default=(), max_length=500, description="These; where empty, the conditions choose."
+    )
+    stage: str | None = Field(default=None, description="Of this stage.")
+    error: str | None = Field(default=None, description="With this error code.")
+    since: AwareDatetime | None = Field(default=None, description="Dead at or after this time.")
+    until: AwareDatetime | None = Field(default=None, description="Dead before this time.")
+    by: str = Field(description="Who asks, for the record.")
+
+
+class RedriveDeadLetters(DeadLetterChoice):
+    """Send dead letters to their stages again, each as a new attempt."""
+
+
+class DiscardDeadLetters(DeadLetterChoice):
+    """Mark dead letters as not to be sent again; they stay readable."""
+
+
 class Ping(Message):
     """Go once through gateway, broker, worker, ledger and database, and do nothing else."""
 
     note: Annotated[str, StringConstraints(max_length=256)] | None = None
+
+
+class CloudEvent(Message):
+    """Something that happened, as CloudEvents 1.0 (structured mode); its row is the truth.
+
+    `sequence` counts the tenant's events without a gap.
+    """
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str = "/actionstream"
+    type: str
+    subject: str | None = Field(default=None, description="Id of what it happened to.")
+    time: AwareDatetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    gptid: str
+    sequence: int
+    correlationid: str | None = None
+    requestid: str | None = None
+    data: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Result(Message):

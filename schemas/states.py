@@ -30,3 +30,11 @@ class StepState(StrEnum):
 
 SETTLED = frozenset({StepState.DONE, StepState.DEAD, StepState.CANCELLED})
 """States in which a step's outputs are stored and only published again."""
+
+
+class LetterState(StrEnum):
+    """State of a dead letter."""
+
+    DEAD = "dead"
+    REDRIVEN = "redriven"
+    DISCARDED = "discarded"

@@ -17,6 +17,8 @@ class Kind(StrEnum):
     REQUEST = "request"
     FACT = "fact"
     RESULT = "result"
+    EVENT = "event"
+    RETRY = "retry"
     DEAD_LETTER = "dead-letter"
 
 
@@ -81,6 +83,12 @@ PUT_DOCUMENT_TYPE: Final = _request(
 TRY_DOCUMENT_TYPE: Final = _request(
     "try-document-type", messages.TryDocumentType, "document_id", 0.25
 )
+REDRIVE_DEAD_LETTERS: Final = _request(
+    "redrive-dead-letters", messages.RedriveDeadLetters, "gpt_id", 0.1
+)
+DISCARD_DEAD_LETTERS: Final = _request(
+    "discard-dead-letters", messages.DiscardDeadLetters, "gpt_id", 0.1
+)
 PING: Final = _request("ping", messages.Ping, "request_id", 0.5)
 
 DOCUMENT_RECEIVED: Final = _fact("document-received", messages.DocumentReceived)
@@ -94,6 +102,7 @@ DOCUMENT_DELETED: Final = _fact("document-deleted", messages.DocumentDeleted, sh
 RESULTS: Final = Topic(
     "results", messages.Result, "request_id", Kind.RESULT, retention=timedelta(days=1)
 )
+EVENTS: Final = Topic("events", messages.CloudEvent, "gpt_id", Kind.EVENT, share=0.5)
 
 REQUESTS: Final[tuple[Topic[Any], ...]] = (
     PROCESS_DOCUMENT,
@@ -102,6 +111,8 @@ REQUESTS: Final[tuple[Topic[Any], ...]] = (
     REPROCESS_DOCUMENT,
     PUT_DOCUMENT_TYPE,
     TRY_DOCUMENT_TYPE,
+    REDRIVE_DEAD_LETTERS,
+    DISCARD_DEAD_LETTERS,
     PING,
 )
 FACTS: Final[tuple[Topic[Any], ...]] = (
@@ -116,4 +127,47 @@ FACTS: Final[tuple[Topic[Any], ...]] = (
 INPUTS: Final[tuple[Topic[Any], ...]] = (*REQUESTS, *FACTS)
 """Topics that a stage reads; each has a dead-letter twin."""
 
-CATALOGUE: Final[tuple[Topic[Any], ...]] = (*INPUTS, RESULTS)
+CATALOGUE: Final[tuple[Topic[Any], ...]] = (*INPUTS, RESULTS, EVENTS)
+"""The topics that other programs may read or write."""
+
+READERS: Final[dict[str, Topic[Any]]] = {
+    "receive": PROCESS_DOCUMENT,
+    "parse": DOCUMENT_RECEIVED,
+    "classify": DOCUMENT_PARSED,
+    "extract": DOCUMENT_CLASSIFIED,
+    "index": DOCUMENT_EXTRACTED,
+    "complete": DOCUMENT_INDEXED,
+    "update": UPDATE_DOCUMENT,
+    "refresh": DOCUMENT_UPDATED,
+    "delete": DELETE_DOCUMENT,
+    "purge": DOCUMENT_DELETED,
+    "reprocess": REPROCESS_DOCUMENT,
+    "define": PUT_DOCUMENT_TYPE,
+    "trial": TRY_DOCUMENT_TYPE,
+    "redrive": REDRIVE_DEAD_LETTERS,
+    "discard": DISCARD_DEAD_LETTERS,
+    "ping": PING,
+}
+"""The stages, each with the topic that it reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A retry topic: it holds every record for the same time, so that first in is first due."""
+
+    name: str
+    seconds: int
+
+
+DELAYS: Final = (Delay("retry-5s", 5), Delay("retry-30s", 30), Delay("retry-5m", 300))
+"""The retry topics in the order in which a record's failures go through them."""
+
+
+def delay_after(failures: int) -> Delay:
+    """Returns: the retry topic of a record that has failed so often; the last one from then on."""
+    return DELAYS[min(failures, len(DELAYS)) - 1]
+
+
+def again(stage: str) -> str:
+    """Returns: the stage's own topic, on which records come back that it is to try again."""
+    return f"{stage}-again"

@@ -32,6 +32,7 @@ from streams.files import Files
 from streams.ledger import Ledger
 from streams.parsing.documents import DocumentParser
 from streams.pictures import Pictures
+from streams.retries import Attempts
 from streams.runner import Runner
 from streams.settings import Settings
 from streams.stage import Stage
@@ -168,8 +169,10 @@ async def work(settings: Settings, name: str) -> None:
             ledger,
             consumer.KafkaPublisher(app, prefix=settings.topic_prefix),
             opened.ids,
-            attempts=settings.attempts,
+            attempts=Attempts(settings.attempts, settings.stage_attempts),
             grace=settings.grace,
+            bugs_in_a_row=settings.bugs_in_a_row,
+            suspect_crashes=settings.suspect_crashes,
             reply_topics=settings.reply_topics,
         )
         for stage in stages:

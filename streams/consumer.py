@@ -12,22 +12,27 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import faust
 import structlog
 from aiokafka.errors import KafkaError
 from faust.types import StreamT
 
-from schemas.topics import MAX_MESSAGE_BYTES
+from schemas.topics import MAX_MESSAGE_BYTES, again
 from streams.errors import DependencyDown, GiveWay
 from streams.runner import Runner
 from streams.settings import Settings
-from streams.stage import Stage
-from streams.wire import Incoming, Record
+from streams.stage import Record, Stage
+from streams.wire import Incoming
 
 log = structlog.get_logger()
 
+_RAW: Final[dict[str, Any]] = {
+    "key_serializer": "raw",
+    "value_serializer": "raw",
+    "internal": False,
+}
 _NEVER_SECONDS = 604_800.0
 _EXIT_BUG = 70
 _DEAD_LETTER_BYTES = 4 * MAX_MESSAGE_BYTES
@@ -88,14 +93,22 @@ def _credentials(settings: Settings) -> Any:  # noqa: ANN401 - faust's own union
 
 
 def attach(app: faust.App, stage: Stage[Any], runner: Runner, *, prefix: str) -> None:
-    """Have the app feed a stage from its topic."""
-    name = prefix + stage.source.name
-    topic = app.topic(name, key_serializer="raw", value_serializer="raw", internal=False)
+    """Have the app feed a stage from its topic, and from the one on which retries come back."""
+    for source in (stage.source.name, again(stage.name)):
+        _feed(app, stage, runner, source, app.topic(prefix + source, **_RAW))
 
+
+def _feed(
+    app: faust.App,
+    stage: Stage[Any],
+    runner: Runner,
+    source: str,
+    topic: Any,  # noqa: ANN401 - faust's topic
+) -> None:
     async def agent(stream: StreamT[bytes]) -> None:
         async for event in stream.noack().events():
             try:
-                await runner.run(stage, _incoming(app, event.message, stage))
+                await runner.run(stage, _incoming(app, event.message, source))
             except GiveWay:
                 app.consumer.unacked.discard(event.message)
                 continue
@@ -104,16 +117,16 @@ def attach(app: faust.App, stage: Stage[Any], runner: Runner, *, prefix: str) ->
                 os._exit(_EXIT_BUG)
             event.ack()
 
-    app.agent(topic, name=stage.name, concurrency=1, isolated_partitions=True)(agent)
+    app.agent(topic, name=source, concurrency=1, isolated_partitions=True)(agent)
 
 
-def _incoming(app: faust.App, message: Any, stage: Stage[Any]) -> Incoming:  # noqa: ANN401
+def _incoming(app: faust.App, message: Any, source: str) -> Incoming:  # noqa: ANN401
     def leaving() -> bool:
         generation = message.generation_id
         return not app.flow_control.is_active() or generation != app.consumer_generation_id
 
     return Incoming(
-        topic=stage.source.name,
+        topic=source,
         partition=message.partition,
         offset=message.offset,
         key=message.key,

@@ -1,5 +1,6 @@
-"""Ending a step for good: step, request, run, document, dead letter and answer, in one commit."""
+"""Ending a step for good: step, request, run, document, event, dead letter, answer: one commit."""
 
+import hashlib
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +11,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.base import Executable
 
 from schemas.envelope import Envelope, Headers
+from schemas.events import EventType
 from schemas.problems import Problem
 from schemas.states import Status, StepState
 from schemas.tables import DEAD_LETTERS, DOCUMENTS, RUNS
-from streams import replies
+from streams import replies, wire
+from streams.endings import Ending
 from streams.errors import InvalidMessage, Refused
-from streams.ledger import Ending
-from streams.stage import Scope, Stage, StepKey, Work
-from streams.wire import Incoming, Record, holds_nul
+from streams.stage import Event, Record, Scope, Stage, StepKey, Work
+from streams.wire import Incoming, holds_nul
 
 _STATUS = 422
 NOBODY = "-"
@@ -78,22 +80,25 @@ def dead(
     cause = problem(failure.code, failure.detail, work.request_id)
     statements: list[Executable] = []
     outputs: list[Record] = []
+    events: list[Event] = []
     if stage.scope is not Scope.NOTHING:
         statement, output = replies.answer(work, status=Status.FAILED, problem=cause)
         statements.append(statement)
-        outputs.append(Record.of(output, work.envelope, reply_topic=reply_topic))
+        outputs.append(wire.made(output, work.envelope, reply_topic=reply_topic))
     if stage.scope is Scope.RUN and work.document_id is not None:
         statements.extend(_failed_run(work, cause))
+        told = {"run_id": work.key.run_id, "stage": stage.name, "code": failure.code}
+        events.append(Event(EventType.DOCUMENT_FAILED, {**told, "detail": failure.detail}))
     statements.append(_letter(stage, record, failure, work))
     outputs.append(_dead_record(stage, record, failure))
-    return Ending(StepState.DEAD, statements, tuple(outputs), cause)
+    return Ending(StepState.DEAD, statements, tuple(outputs), cause, events=events)
 
 
 def refused(work: Work, error: Refused, *, reply_topic: str) -> Ending:
     """Returns: the ending of a step whose request is answered with a problem."""
     cause = problem(error.code, error.detail, work.request_id, error.status)
     statement, output = replies.answer(work, status=Status.FAILED, problem=cause)
-    record = Record.of(output, work.envelope, reply_topic=reply_topic)
+    record = wire.made(output, work.envelope, reply_topic=reply_topic)
     return Ending(StepState.DONE, (statement,), (record,), cause)
 
 
@@ -102,7 +107,7 @@ def cancelled(stage: Stage[Any], work: Work, *, reply_topic: str) -> Ending:
     if stage.scope is Scope.NOTHING:
         return Ending(StepState.CANCELLED, (), ())
     statement, output = replies.answer(work, status=Status.CANCELLED)
-    record = Record.of(output, work.envelope, reply_topic=reply_topic)
+    record = wire.made(output, work.envelope, reply_topic=reply_topic)
     return Ending(StepState.CANCELLED, (statement,), (record,))
 
 
@@ -118,7 +123,7 @@ def undecodable(stage: Stage[Any], record: Incoming, error: InvalidMessage) -> D
     key = StepKey(envelope.gpt_id, f"undecodable:{place}", stage.name, 0)
     work = Work(key, envelope, stage.source.name, None)
     failure = Failure(error.code, error.detail)
-    statements = [_letter(stage, record, failure, work)]
+    statements = [_letter(stage, record, failure, work, decoded=False)]
     outputs = (_dead_record(stage, record, failure),)
     cause = problem(error.code, error.detail, None)
     return DeadLetter(work, Ending(StepState.DEAD, statements, outputs, cause))
@@ -168,17 +173,28 @@ def _failed_run(work: Work, cause: Problem) -> list[Executable]:
     return [document, run]
 
 
-def _letter(stage: Stage[Any], record: Incoming, failure: Failure, work: Work) -> Executable:
+def letter_id(topic: str, partition: int, offset: int) -> str:
+    """Returns: the id of the dead letter of the record at this place, of which there is one."""
+    place = f"{topic}/{partition}/{offset}"
+    return f"dl_{hashlib.md5(place.encode(), usedforsecurity=False).hexdigest()}"
+
+
+def _letter(
+    stage: Stage[Any], record: Incoming, failure: Failure, work: Work, *, decoded: bool = True
+) -> Executable:
     return (
         insert(DEAD_LETTERS)
         .values(
             topic=record.topic,
             partition=record.partition,
             record_offset=record.offset,
+            dead_letter_id=letter_id(record.topic, record.partition, record.offset),
             stage=stage.name,
             gpt_id=work.gpt_id,
             request_id=work.request_id,
             document_id=work.document_id,
+            run_id=work.key.run_id if decoded else None,
+            part=work.key.part if decoded else None,
             record_key=record.key,
             record_value=record.value,
             headers=[[name, b64encode(value or b"").decode()] for name, value in record.headers],
@@ -191,14 +207,11 @@ def _letter(stage: Stage[Any], record: Incoming, failure: Failure, work: Work) -
 
 
 def _dead_record(stage: Stage[Any], record: Incoming, failure: Failure) -> Record:
-    origin: Headers = (
-        ("origin-topic", record.topic.encode()),
-        ("origin-partition", str(record.partition).encode()),
-        ("origin-offset", str(record.offset).encode()),
+    said: Headers = (
         ("stage", stage.name.encode()),
         ("attempts", str(failure.attempts).encode()),
         ("error", failure.code.encode()),
         ("reason", failure.detail.encode()),
     )
-    value = record.value or b""
-    return Record(stage.source.dead_letter, record.key, value, (*record.headers, *origin))
+    headers = (*record.headers, *wire.origin(record), *said)
+    return Record(stage.source.dead_letter, record.key, record.value or b"", headers)

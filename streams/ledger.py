@@ -6,67 +6,34 @@ publishing them again. All times are the database's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Update,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
 
-from schemas.problems import Problem
 from schemas.states import SETTLED, StepState
 from schemas.tables import DOCUMENTS, STEPS
+from streams import events, wire
 from streams.clients.postgres import Database
+from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import Fenced
 from streams.stage import Guarded, StepKey, Work
-from streams.wire import Record
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """The step is ours until the lease ends."""
-
-    fence: int
-    failures: int
-    crashes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The step came to its end before; these are its outputs."""
-
-    outputs: tuple[Record, ...]
-    cancelled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Another worker has the step; its lease ends in so many seconds unless it is renewed."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a step ends: its state, what is written with it, and what is published after it.
-
-    `if_deleted` is how it ends if its document turns out to bear a tombstone.
-    """
-
-    state: StepState
-    statements: Sequence[Executable | Guarded]
-    outputs: tuple[Record, ...]
-    problem: Problem | None = None
-    if_deleted: "Ending | None" = None
-
-    def cancelled(self) -> "Ending":
-        """Returns: what a tombstone makes of this ending; a refusal is an answer and stands."""
-        if self.state is StepState.DONE and self.problem is not None:
-            return self
-        return self.if_deleted or Ending(StepState.CANCELLED, (), ())
-
 
 _SETTLED = tuple(str(state) for state in SETTLED)
 
@@ -93,12 +60,20 @@ class Ledger:
         """Returns: how long a claim holds without being renewed."""
         return self._lease.total_seconds()
 
-    async def claim(self, work: Work, first: Sequence[Executable] = ()) -> Claimed | Settled | Held:
+    async def claim(
+        self, work: Work, first: Sequence[Executable] = (), resumed: Sequence[Executable] = ()
+    ) -> Claimed | Settled | Held:
         """Take the step, running the statements of `first` with it.
+
+        Those of `resumed` run too where the step was claimed before. A record that is older than
+        the step's newest attempt gets nothing but the outputs to publish.
 
         Raises: DependencyDown: Postgres is away.
         """
+        attempt = work.envelope.attempt
         entry = insert(STEPS).values(**self._row(work), state=StepState.WORKING)
+        lapsed = STEPS.c.state == StepState.WORKING
+        waited = func.extract("epoch", func.now() - STEPS.c.waiting_since) * 1000
         statement = entry.on_conflict_do_update(
             constraint=STEPS.primary_key,
             set_={
@@ -106,68 +81,70 @@ class Ledger:
                 "fence": STEPS.c.fence + 1,
                 "owner": self._owner,
                 "lease_until": func.now() + self._lease,
-                "crashes": STEPS.c.crashes + case((STEPS.c.state == StepState.WORKING, 1), else_=0),
+                "crashes": STEPS.c.crashes + case((lapsed, 1), else_=0),
+                "crashes_alone": STEPS.c.crashes_alone
+                + case((and_(lapsed, STEPS.c.alone), 1), else_=0),
+                "alone": False,
+                "attempt": attempt,
+                "outputs": None,
                 "waiting_for": None,
+                "retry_at": None,
+                "waiting_since": None,
+                "waited_ms": STEPS.c.waited_ms + func.coalesce(waited.cast(BigInteger), 0),
             },
-            where=or_(
-                STEPS.c.state == StepState.WAITING,
-                and_(STEPS.c.state == StepState.WORKING, STEPS.c.lease_until < func.now()),
+            where=and_(
+                STEPS.c.attempt <= attempt,
+                or_(
+                    STEPS.c.state == StepState.WAITING,
+                    and_(lapsed, STEPS.c.lease_until < func.now()),
+                ),
             ),
-        ).returning(STEPS.c.fence, STEPS.c.failures, STEPS.c.crashes)
+        ).returning(STEPS.c.fence, STEPS.c.failures, STEPS.c.crashes, STEPS.c.crashes_alone)
         async with self._database.transaction() as connection:
             row = (await connection.execute(statement)).one_or_none()
-            if row is not None:
-                for each in first:
-                    await connection.execute(each)
-                return Claimed(row.fence, row.failures, row.crashes)
-            return await self._standing(connection, work.key)
+            if row is None:
+                return await self._standing(connection, work)
+            for each in (*first, *(resumed if row.fence > 1 else ())):
+                await connection.execute(each)
+            return Claimed(row.fence, row.failures, row.crashes, row.crashes_alone)
 
-    async def _standing(self, connection: AsyncConnection, key: StepKey) -> Settled | Held:
+    async def _standing(self, connection: AsyncConnection, work: Work) -> Settled | Held:
         left = func.extract("epoch", STEPS.c.lease_until - func.now()).label("left")
-        query = select(STEPS.c.state, STEPS.c.outputs, left).where(_is(key))
+        query = select(STEPS.c.state, STEPS.c.outputs, STEPS.c.attempt, left).where(_is(work.key))
         row = (await connection.execute(query)).one()
-        if row.state in _SETTLED:
-            outputs = tuple(Record.from_json(item) for item in row.outputs or ())
+        if row.attempt > work.envelope.attempt or row.state in _SETTLED:
+            outputs = tuple(wire.from_json(item) for item in row.outputs or ())
             return Settled(outputs, row.state == StepState.CANCELLED)
         return Held(max(float(row.left or 0), 0.0))
 
     async def renew(self, key: StepKey, claim: Claimed) -> bool:
         """Returns: whether the step is still ours; if so, its lease begins anew."""
-        statement = (
-            update(STEPS)
-            .where(_is(key), STEPS.c.fence == claim.fence, STEPS.c.state == StepState.WORKING)
-            .values(lease_until=func.now() + self._lease)
-        )
-        async with self._database.transaction() as connection:
-            return bool((await connection.execute(statement)).rowcount)
+        return await self._change(key, claim, lease_until=func.now() + self._lease)
+
+    async def mark_alone(self, key: StepKey, claim: Claimed) -> bool:
+        """Note that nothing else runs here from now on. Returns: whether the step is still ours."""
+        return await self._change(key, claim, alone=True, lease_until=func.now() + self._lease)
 
     async def release(
-        self, key: StepKey, claim: Claimed, *, waiting_for: str, failed: bool = False
+        self, key: StepKey, claim: Claimed, wait: Wait, statements: Sequence[Executable] = ()
     ) -> None:
-        """Give the step back without an outcome, so that anyone may claim it at once.
-
-        `waiting_for` is what the timeline shows meanwhile; `failed` counts an attempt.
-        """
-        statement = (
-            update(STEPS)
-            .where(_is(key), STEPS.c.fence == claim.fence, STEPS.c.state == StepState.WORKING)
-            .values(
-                state=StepState.WAITING,
-                waiting_for=waiting_for,
-                lease_until=None,
-                failures=STEPS.c.failures + int(failed),
-            )
-        )
+        """Give the step back without an outcome, so that anyone may claim it at once."""
         async with self._database.transaction() as connection:
-            await connection.execute(statement)
+            released = await connection.execute(
+                self._ours(key, claim).values(**_waiting(wait), outputs=None)
+            )
+            if released.rowcount:
+                for each in statements:
+                    await connection.execute(each)
 
     async def commit(self, work: Work, claim: Claimed | None, ending: Ending) -> Ending:
-        """End the step: its row, the statements and the outputs to publish, in one transaction.
+        """End the record's turn: step, statements, events and outputs, in one transaction.
 
         Without a claim the step is entered here. A document that bears a tombstone ends the step
         as `cancelled`, with nothing written or published but what `if_deleted` says.
 
-        Returns: the ending that stands: this one, a cancelled one, or an earlier one's outputs.
+        Returns: the ending that stands, with the records of its events among its outputs: this
+            one, a cancelled one, or an earlier one's outputs.
         Raises: Fenced: the lease was lost. Refused: a guarded statement changed nothing; the step
             is as it was. DependencyDown: Postgres is away; whether the
             transaction took effect is then unknown, and claiming again finds out.
@@ -175,37 +152,46 @@ class Ledger:
         async with self._database.transaction() as connection:
             if await _deleted(connection, work):
                 ending = ending.cancelled()
-            values: dict[str, Any] = {
-                "state": ending.state,
-                "outputs": [record.to_json() for record in ending.outputs],
-                "problem": None
-                if ending.problem is None
-                else ending.problem.model_dump(mode="json"),
-                "finished_at": func.clock_timestamp(),
-                "lease_until": None,
-                "waiting_for": None,
-            }
+            values = _ended(ending) if ending.wait is None else self._set_aside(work, ending)
             if claim is None:
                 row = {**self._row(work), **values}
                 entry = insert(STEPS).values(**row).on_conflict_do_nothing()
                 entered = await connection.execute(entry.returning(STEPS.c.fence))
                 if entered.one_or_none() is None:
-                    standing = await self._standing(connection, work.key)
+                    standing = await self._standing(connection, work)
                     if isinstance(standing, Held):
                         raise Fenced
                     return replace(ending, statements=(), outputs=standing.outputs)
-            else:
-                ours = and_(
-                    _is(work.key),
-                    STEPS.c.fence == claim.fence,
-                    STEPS.c.state == StepState.WORKING,
-                )
-                settled = update(STEPS).where(ours).values(**values)
-                if not (await connection.execute(settled)).rowcount:
-                    raise Fenced
+            elif not (
+                await connection.execute(self._ours(work.key, claim).values(**values))
+            ).rowcount:
+                raise Fenced
             for statement in ending.statements:
                 await _execute(connection, statement)
+            told = await events.enter(connection, work, ending.events)
+            if told:
+                ending = replace(ending, outputs=(*ending.outputs, *told))
+                outputs = [wire.to_json(record) for record in ending.outputs]
+                await connection.execute(update(STEPS).where(_is(work.key)).values(outputs=outputs))
         return ending
+
+    async def _change(self, key: StepKey, claim: Claimed, **values: Any) -> bool:  # noqa: ANN401
+        async with self._database.transaction() as connection:
+            changed = await connection.execute(self._ours(key, claim).values(**values))
+            return bool(changed.rowcount)
+
+    @staticmethod
+    def _ours(key: StepKey, claim: Claimed) -> Update:
+        return update(STEPS).where(
+            _is(key), STEPS.c.fence == claim.fence, STEPS.c.state == StepState.WORKING
+        )
+
+    @staticmethod
+    def _set_aside(work: Work, ending: Ending) -> dict[str, Any]:
+        """Returns: the values of a step whose record comes back as its next attempt."""
+        outputs = [wire.to_json(record) for record in ending.outputs]
+        waiting = {} if ending.wait is None else _waiting(ending.wait)
+        return {**waiting, "attempt": work.envelope.attempt + 1, "outputs": outputs}
 
     def _row(self, work: Work) -> dict[str, Any]:
         return {
@@ -215,9 +201,34 @@ class Ledger:
             "part": work.key.part,
             "document_id": work.document_id,
             "request_id": work.request_id,
+            "attempt": work.envelope.attempt,
             "owner": self._owner,
             "lease_until": func.now() + self._lease,
         }
+
+
+def _waiting(wait: Wait) -> dict[str, Any]:
+    return {
+        "state": StepState.WAITING,
+        "waiting_for": wait.reason,
+        "waiting_since": func.now(),
+        "retry_at": wait.retry_at,
+        "attempts_allowed": wait.allowed,
+        "lease_until": None,
+        "failures": STEPS.c.failures + int(wait.failed),
+    }
+
+
+def _ended(ending: Ending) -> dict[str, Any]:
+    cause = ending.problem
+    return {
+        "state": ending.state,
+        "outputs": [wire.to_json(record) for record in ending.outputs],
+        "problem": None if cause is None else cause.model_dump(mode="json"),
+        "finished_at": func.clock_timestamp(),
+        "lease_until": None,
+        "waiting_for": None,
+    }
 
 
 async def _execute(connection: AsyncConnection, statement: Executable | Guarded) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 RECORDS: Final = Counter(
     "actionstream_records_total",
@@ -19,4 +19,9 @@ WAITS: Final = Counter(
     "actionstream_waits_total",
     "Waits in place for a dependency. Rising: that dependency is away or busy.",
     ("dependency",),
+)
+STOPPED: Final = Gauge(
+    "actionstream_stage_stopped",
+    "1 for a stage that stopped after many bugs in a row: mend it and restart the worker.",
+    ("stage",),
 )

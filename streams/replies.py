@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.base import Executable
 
@@ -11,7 +11,7 @@ from schemas.envelope import Envelope
 from schemas.messages import Result
 from schemas.problems import Problem
 from schemas.states import Status
-from schemas.tables import REQUESTS
+from schemas.tables import DOCUMENTS, REQUESTS
 from streams.stage import Output, Work
 
 
@@ -34,6 +34,24 @@ def _identity(envelope: Envelope, kind: str, document_id: str | None) -> dict[st
         "reply_to": envelope.reply_to,
         "fingerprint": envelope.fingerprint,
     }
+
+
+def moved(work: Work, before: Status, after: Status, *, whole_run: bool) -> list[Executable]:
+    """Returns: the statements that move the request from one state to another.
+
+    With `whole_run` the document moves too, if this run is its current one.
+    """
+    values = {"status": after, "updated_at": func.now()}
+    request = update(REQUESTS).where(
+        REQUESTS.c.request_id == work.request_id, REQUESTS.c.status == before
+    )
+    document = update(DOCUMENTS).where(
+        DOCUMENTS.c.document_id == work.document_id,
+        DOCUMENTS.c.run_id == work.key.run_id,
+        DOCUMENTS.c.status == before,
+    )
+    chosen = (request, document) if whole_run else (request,)
+    return [statement.values(**values) for statement in chosen]
 
 
 def answer(

@@ -7,7 +7,8 @@ record can cause. A crash anywhere redelivers the record, which finds its step a
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -18,13 +19,17 @@ from pydantic import ValidationError
 from schemas.envelope import Envelope
 from schemas.ids import DOCUMENT, REQUEST, Ids
 from schemas.messages import ProcessDocument
-from schemas.topics import MAX_MESSAGE_BYTES, RESULTS
-from streams import failures, metrics
+from schemas.states import StepState
+from schemas.topics import DELAYS, MAX_MESSAGE_BYTES, RESULTS
+from streams import failures, metrics, wire
+from streams.endings import Ending
 from streams.errors import DependencyDown, GiveWay, InvalidMessage
+from streams.gate import Gate
 from streams.ledger import Ledger
-from streams.stage import Outcome, Stage, Work
+from streams.retries import Attempts
+from streams.stage import Outcome, Record, Stage, Work
 from streams.step import Step
-from streams.wire import Incoming, Record, holds_nul
+from streams.wire import Incoming, holds_nul
 
 log = structlog.get_logger()
 
@@ -38,6 +43,11 @@ class Patience:
     first_seconds: float = 0.25
     longest_seconds: float = 15.0
     look_seconds: float = 0.25
+    in_place_seconds: tuple[float, ...] = tuple(delay.seconds for delay in DELAYS)
+
+    def in_place(self, failures: int) -> float:
+        """Returns: how long a record waits that must not leave its place, after its failures."""
+        return self.in_place_seconds[min(failures, len(self.in_place_seconds)) - 1]
 
     def after(self, pause: float) -> float:
         """Returns: the pause that follows this one."""
@@ -60,8 +70,10 @@ class Runner:
         publisher: Publisher,
         ids: Ids,
         *,
-        attempts: int,
+        attempts: Attempts,
         grace: timedelta,
+        bugs_in_a_row: int = 10,
+        suspect_crashes: int = 2,
         reply_topics: tuple[str, ...] = (),
         patience: Patience | None = None,
     ) -> None:
@@ -72,16 +84,41 @@ class Runner:
             publisher: Where outputs go.
             ids: Signs the ids that outside producers leave to us.
         """
-        self._ledger = ledger
+        self.ledger = ledger
+        self.attempts = attempts
+        self.suspect_crashes = suspect_crashes
+        self.gate = Gate()
+        self.stopped: dict[str, str] = {}
         self._publisher = publisher
         self._ids = ids
-        self._attempts = attempts
         self._grace = grace.total_seconds()
+        self._bugs: Counter[str] = Counter()
+        self._bugs_in_a_row = bugs_in_a_row
         self.patience = patience or Patience()
         self._reply_topics = frozenset({RESULTS.name, *reply_topics})
 
     async def run(self, stage: Stage[Any], record: Incoming) -> None:
-        """Work a record off. Raises: GiveWay: it is for the partition's next owner."""
+        """Work a record off.
+
+        Once the worker is leaving the partition, work in flight gets the grace and is then ended.
+
+        Raises: GiveWay: it is for the partition's next owner.
+        """
+        task = asyncio.create_task(self._run(stage, record))
+        end: float | None = None
+        try:
+            while not (await asyncio.wait({task}, timeout=self.patience.look_seconds))[0]:
+                if record.leaving():
+                    end = end or time.monotonic() + self._grace
+                    if time.monotonic() > end:
+                        raise GiveWay
+            task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+
+    async def _run(self, stage: Stage[Any], record: Incoming) -> None:
         started = time.monotonic()
         try:
             message, envelope = self._decode(stage, record)
@@ -122,6 +159,8 @@ class Runner:
             raise
         except Exception as error:
             log.exception("bug", stage=stage.name)
+            if self.stops_at(stage, error):
+                await self.unless_stopped(stage, record)
             detail = f"An unexpected error: {type(error).__name__}. The log has its traceback."
             await self._undecodable(stage, record, InvalidMessage("internal_error", detail))
             return "dead"
@@ -166,7 +205,7 @@ class Runner:
         self, stage: Stage[Any], record: Incoming, error: InvalidMessage
     ) -> None:
         letter = failures.undecodable(stage, record, error)
-        await self.patiently(record, lambda: self._ledger.commit(letter.work, None, letter.ending))
+        await self.patiently(record, lambda: self.ledger.commit(letter.work, None, letter.ending))
         await self.publish(record, letter.ending.outputs)
 
     async def publish(self, record: Incoming, outputs: tuple[Record, ...]) -> None:
@@ -194,12 +233,40 @@ class Runner:
                 raise GiveWay
             await asyncio.sleep(min(left, self.patience.look_seconds))
 
+    async def unless_stopped(self, stage: Stage[Any], record: Incoming) -> None:
+        """Return at once, unless the stage has stopped. Raises: GiveWay: leaving, at last."""
+        while stage.name in self.stopped:
+            await self.pause(record, self.patience.longest_seconds)
+
+    def stops_at(self, stage: Stage[Any], error: Exception) -> bool:
+        """Count a record that ended in a bug. Returns: whether the stage stops because of it.
+
+        Then something is wrong with the stage and not with its records, which must not all become
+        dead letters: they wait until a worker is started anew.
+        """
+        self._bugs[stage.name] += 1
+        count = self._bugs[stage.name]
+        if count < self._bugs_in_a_row:
+            return False
+        why = f"{count} bugs in a row, the last one {type(error).__name__}"
+        self.stopped[stage.name] = why
+        metrics.STOPPED.labels(stage.name).set(1)
+        log.critical(
+            "stage stopped", stage=stage.name, reason=why, remedy="mend it and restart the worker"
+        )
+        return True
+
+    def ended(self, stage: Stage[Any], ending: Ending) -> None:
+        """Note that a record's turn ended: one that went well ends a row of bugs."""
+        if ending.state is StepState.DONE:
+            self._bugs.pop(stage.name, None)
+
     def records(
         self, stage: Stage[Any], work: Work, outcome: Outcome, raw: Incoming
     ) -> tuple[Record, ...]:
         """Returns: the records of an outcome; long work's own input comes last."""
         reply = self.reply_topic(work.envelope)
-        made = [Record.of(output, work.envelope, reply_topic=reply) for output in outcome.outputs]
+        made = [wire.made(output, work.envelope, reply_topic=reply) for output in outcome.outputs]
         if outcome.hand_over:
             envelope = work.envelope.of(stage.source.schema_name, part=work.key.part + 1)
             value = raw.value or b""
@@ -210,29 +277,3 @@ class Runner:
         """Returns: the topic of the answer; one that is not allowed is as if it was not named."""
         named = envelope.reply_to
         return named if named in self._reply_topics else RESULTS.name
-
-    @property
-    def ledger(self) -> Ledger:
-        """Returns: the ledger of steps."""
-        return self._ledger
-
-    @property
-    def attempts(self) -> int:
-        """Returns: how many attempts a record's own trouble gets."""
-        return self._attempts
-
-    async def with_way_out(self, record: Incoming, work: Coroutine[Any, Any, T]) -> T:
-        """Returns: what `work` returns. Raises: GiveWay: leaving, and the grace is over."""
-        task = asyncio.ensure_future(work)
-        end: float | None = None
-        try:
-            while not (await asyncio.wait({task}, timeout=self.patience.look_seconds))[0]:
-                if record.leaving():
-                    end = end or time.monotonic() + self._grace
-                    if time.monotonic() > end:
-                        raise GiveWay
-            return task.result()
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -64,7 +65,22 @@ class Settings(SharedSettings, KafkaSettings, StorageSettings, SearchSettings, M
         default=timedelta(seconds=20), description="After it long work is handed on in a new part."
     )
     attempts: int = Field(
-        default=3, ge=1, description="Attempts at a record whose own trouble may pass."
+        default=5, ge=1, description="Attempts at a record whose own trouble may pass."
+    )
+    stage_attempts: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default={}, description='Attempts of single stages, as JSON: {"receive": 3}.'
+    )
+    bugs_in_a_row: int = Field(
+        default=10,
+        ge=1,
+        description="After so many bugs in a row a stage stops, with an alarm, until the worker "
+        "is started anew.",
+    )
+    suspect_crashes: int = Field(
+        default=2,
+        ge=1,
+        description="A record that ended its worker so often is worked on alone, and is a dead "
+        "letter after as many crashes alone.",
     )
 
     parse_processes: int = Field(default=1, ge=1, description="Parser processes a worker.")

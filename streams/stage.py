@@ -5,13 +5,15 @@ and the records to publish. The runner does everything else.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from pydantic import JsonValue
 from sqlalchemy.sql.base import Executable
 
-from schemas.envelope import Envelope
+from schemas.envelope import Envelope, Headers
+from schemas.events import EventType
 from schemas.ids import RUN, Ids
 from schemas.messages import Message
 from schemas.topics import PROCESS_DOCUMENT, Kind, Topic
@@ -31,6 +33,28 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """A record to publish as it stands."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, as `schemas/events.py` names it; it is numbered at commit.
+
+    `object_id` is what it happened to; the step's document where it is absent.
+    """
+
+    type: EventType
+    data: dict[str, JsonValue] = field(default_factory=dict)
+    object_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Guarded:
     """A statement that must change a row.
 
@@ -45,13 +69,15 @@ class Guarded:
 class Outcome:
     """What a step did.
 
-    `statements` run in one transaction with the step's own row, in their order. With `hand_over`
-    the same input is published again as the next part, behind the records that wait already.
+    `statements` run in one transaction with the step's own row, in their order, and the `events`
+    are numbered and stored with them. With `hand_over` the same input is published again as the
+    next part, behind the records that wait already.
     """
 
     statements: Sequence[Executable | Guarded] = ()
-    outputs: Sequence[Output] = ()
+    outputs: Sequence[Output | Record] = ()
     hand_over: bool = False
+    events: Sequence[Event] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +138,8 @@ class Stage(Generic[M]):
 
     `request` is the topic of the request that a fact belongs to. `cancelled` undoes what the
     handler did outside Postgres, when the document turned out to be deleted at commit;
-    a stage that `touches_deleted` documents is not cancelled by their tombstones.
+    a stage that `touches_deleted` documents is not cancelled by their tombstones. In an `ordered`
+    stage no record overtakes another of its key: trouble is waited out in place.
     """
 
     name: str
@@ -123,6 +150,7 @@ class Stage(Generic[M]):
     cancelled: Callable[[M, Work], Awaitable[None]] | None = None
     request: Topic[Any] = PROCESS_DOCUMENT
     touches_deleted: bool = False
+    ordered: bool = False
 
     @property
     def request_kind(self) -> str:

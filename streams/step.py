@@ -4,15 +4,19 @@ Every failure of every stage comes through here and is one of those named in `st
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from sqlalchemy.sql.base import Executable
 
 from schemas.states import StepState
-from schemas.topics import Kind
-from streams import failures, metrics, replies
+from schemas.topics import RESULTS, Kind
+from streams import failures, metrics, replies, retries
+from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import (
     DependencyDown,
     Fenced,
@@ -22,7 +26,6 @@ from streams.errors import (
     Refused,
 )
 from streams.failures import Failure
-from streams.ledger import Claimed, Ending, Held, Settled
 from streams.stage import Claim, Outcome, Stage, Work
 from streams.wire import Incoming
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _BUG_ATTEMPTS = 2
+_RELEASE_SECONDS = 2.0
+_ELSEWHERE = Wait("a worker")
 
 
 class Step:
@@ -56,8 +61,9 @@ class Step:
         self._decided: Ending | None = None
 
     async def finish(self) -> str:
-        """Returns: how the step ended, as a word for the log."""
+        """Returns: how the record's turn ended, as a word for the log."""
         while True:
+            await self._runner.unless_stopped(self._stage, self._record)
             claim = await self._claim()
             if isinstance(claim, Settled):
                 # The worker that cancelled it may have died before it undid anything.
@@ -69,15 +75,34 @@ class Step:
                 longest = self._runner.patience.longest_seconds
                 await self._runner.pause(self._record, min(claim.seconds + 0.1, 1.0, longest))
                 continue
-            ending = self._decided or await self._ending(claim)
-            if ending is not None:
-                ending = await self._commit(claim, ending)
+            ending = await self._turn(claim)
             if ending is None:
                 continue
             if ending.state is StepState.CANCELLED:
                 await self._undo()
             await self._runner.publish(self._record, ending.outputs)
+            self._runner.ended(self._stage, ending)
             return str(ending.state)
+
+    async def _turn(self, claim: Claimed | None) -> Ending | None:
+        """Work and commit. Returns: the ending that stands; None if it is to be claimed again."""
+        try:
+            ending = self._decided or self._condemned(claim) or await self._ending(claim)
+            return None if ending is None else await self._commit(claim, ending)
+        except (asyncio.CancelledError, GiveWay):
+            # The worker is leaving; the next owner may begin at once.
+            await self._release(claim, _ELSEWHERE)
+            raise
+
+    def _condemned(self, claim: Claimed | None) -> Ending | None:
+        """Returns: the end of a record that ends its worker even where nothing else runs."""
+        if claim is None or claim.crashes_alone < self._runner.suspect_crashes:
+            return None
+        detail = (
+            f"Work on it ended the worker's process {claim.crashes} times, {claim.crashes_alone} "
+            "of them while nothing else ran there. The workers' and the system's logs say how."
+        )
+        return self._failed(Failure("poison", detail, claim.crashes))
 
     async def _commit(self, claim: Claimed | None, ending: Ending) -> Ending | None:
         """Returns: the ending that stands, or None if the step is to be claimed again.
@@ -112,11 +137,13 @@ class Step:
             await self._runner.patiently(self._record, lambda: undo(self._message, self._work))
 
     async def _claim(self) -> Claimed | Settled | Held | None:
-        if self._stage.claim is Claim.AT_COMMIT:
+        # An attempt that was opened anew finds the step's row and takes it over, as all others do.
+        if self._stage.claim is Claim.AT_COMMIT and not self._work.envelope.attempt:
             return None
         first = self._registration()
+        resumed = retries.resumed(self._stage, self._work)
         return await self._runner.patiently(
-            self._record, lambda: self._runner.ledger.claim(self._work, first)
+            self._record, lambda: self._runner.ledger.claim(self._work, first, resumed)
         )
 
     def _registration(self) -> tuple[Any, ...]:
@@ -126,12 +153,9 @@ class Step:
         return (replies.registration(work.envelope, work.kind, work.document_id),)
 
     async def _ending(self, claim: Claimed | None) -> Ending | None:
-        """Returns: how the step is to end, or None if it is to be claimed again."""
+        """Returns: how the turn is to end, or None if the step is to be claimed again."""
         try:
-            outcome = await self._runner.with_way_out(self._record, self._worked(claim))
-        except GiveWay:
-            await self._release(claim, "a worker", failed=False)
-            raise
+            outcome = await self._worked(claim)
         except Fenced:
             return None
         except Exception as error:  # noqa: BLE001 - the one place where failures are told apart
@@ -143,14 +167,14 @@ class Step:
 
     def _done(self, outcome: Outcome) -> Ending:
         statements = outcome.statements
-        answered = any(output.topic.kind is Kind.RESULT for output in outcome.outputs)
+        answered = any(getattr(output, "topic", None) == RESULTS for output in outcome.outputs)
         if self._stage.claim is Claim.AT_COMMIT and not answered:
             statements = (*self._registration(), *statements)
         records = self._runner.records(self._stage, self._work, outcome, self._record)
-        return Ending(StepState.DONE, statements, records)
+        return Ending(StepState.DONE, statements, records, events=outcome.events)
 
     def _failure(self, error: Exception, claim: Claimed | None) -> Ending | None:
-        """Returns: the step's end if this failure is its last, None if it is to be tried again."""
+        """Returns: how this failure ends the turn, None if it is to be tried again in place."""
         match error:
             case DependencyDown():
                 metrics.WAITS.labels(error.dependency).inc()
@@ -168,25 +192,31 @@ class Step:
                 return self._bug(error)
 
     def _trouble(self, error: RecordTrouble, claim: Claimed | None) -> Ending | None:
-        self._troubles += 1
-        attempts = max(self._troubles, (claim.failures if claim else 0) + 1)
-        if attempts < self._runner.attempts:
+        self._troubles = max(self._troubles, claim.failures if claim else 0) + 1
+        allowed = self._runner.attempts.of(self._stage)
+        if self._troubles >= allowed:
+            return self._failed(
+                Failure(f"{error.dependency}_trouble", error.detail, self._troubles)
+            )
+        if claim is None or self._stage.ordered:
             return None
-        return self._failed(Failure(f"{error.dependency}_trouble", error.detail, attempts))
+        return retries.ending(
+            self._stage, self._work, self._record, error, failed=self._troubles, of=allowed
+        )
 
     def _bug(self, error: Exception) -> Ending | None:
         self._bugs += 1
-        if self._bugs < _BUG_ATTEMPTS:
+        if self._bugs < _BUG_ATTEMPTS or self._runner.stops_at(self._stage, error):
             return None
         name = type(error).__name__
         detail = f"An unexpected error: {name}. The worker's log has its traceback."
         return self._failed(Failure("internal_error", detail, self._bugs))
 
     async def _worked(self, claim: Claimed | None) -> Outcome:
-        handling = self._stage.handle(self._message, self._work)
         if claim is None:
-            return await handling
-        task = asyncio.ensure_future(handling)
+            async with self._runner.gate.beside_others():
+                return await self._stage.handle(self._message, self._work)
+        task = asyncio.create_task(self._handled(claim))
         keeper = asyncio.create_task(self._keep(claim, task))
         try:
             return await task
@@ -201,7 +231,17 @@ class Step:
                 with suppress(BaseException):
                     await task
 
-    async def _keep(self, claim: Claimed, task: "asyncio.Future[Outcome]") -> None:
+    async def _handled(self, claim: Claimed) -> Outcome:
+        if claim.crashes < self._runner.suspect_crashes:
+            async with self._runner.gate.beside_others():
+                return await self._stage.handle(self._message, self._work)
+        log.warning("suspect", stage=self._stage.name, crashes=claim.crashes)
+        async with self._runner.gate.alone():
+            if not await self._runner.ledger.mark_alone(self._work.key, claim):
+                raise Fenced
+            return await self._stage.handle(self._message, self._work)
+
+    async def _keep(self, claim: Claimed, task: "asyncio.Task[Outcome]") -> None:
         """Renew the lease; end when it is lost, having cancelled the work."""
         interval = self._runner.ledger.lease_seconds / 3
         while True:
@@ -216,20 +256,36 @@ class Step:
 
     async def _again(self, error: Exception, claim: Claimed | None) -> None:
         """Release the step, saying what is waited for, and wait in place."""
-        down = isinstance(error, DependencyDown)
-        waiting_for = getattr(error, "dependency", "another attempt")
-        await self._release(claim, waiting_for, failed=not down)
-        await self._runner.pause(self._record, self._pause)
+        seconds = self._pause
+        if isinstance(error, RecordTrouble):
+            seconds = self._runner.patience.in_place(self._troubles)
         self._pause = self._runner.patience.after(self._pause)
+        shown = retries.waiting(self._stage, self._work)
+        await self._release(claim, self._wait(error, seconds), shown)
+        await self._runner.pause(self._record, seconds)
 
-    async def _release(self, claim: Claimed | None, waiting_for: str, *, failed: bool) -> None:
+    def _wait(self, error: Exception, seconds: float) -> Wait:
+        match error:
+            case DependencyDown():
+                return Wait(error.dependency)
+            case RecordTrouble():
+                due = datetime.now(UTC) + timedelta(seconds=seconds)
+                allowed = self._runner.attempts.of(self._stage)
+                return Wait(error.dependency, failed=True, retry_at=due, allowed=allowed)
+            case _:
+                if self._stage.name in self._runner.stopped:
+                    return Wait(f"stage {self._stage.name}, which stopped", failed=True)
+                return Wait("another attempt", failed=True)
+
+    async def _release(
+        self, claim: Claimed | None, wait: Wait, shown: Sequence[Executable] = ()
+    ) -> None:
         if claim is None:
             return
         # Without Postgres the lease simply lapses.
-        with suppress(DependencyDown):
-            await self._runner.ledger.release(
-                self._work.key, claim, waiting_for=waiting_for, failed=failed
-            )
+        with suppress(DependencyDown, TimeoutError):
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                await self._runner.ledger.release(self._work.key, claim, wait, shown)
 
     def _refused(self, error: Refused) -> Ending:
         reply = self._runner.reply_topic(self._work.envelope)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.envelope import Envelope, Headers
-from streams.stage import Output
+from streams.stage import Output, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,46 +25,50 @@ class Incoming:
     leaving: Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record to publish."""
+def origin(record: Incoming) -> Headers:
+    """Returns: headers that say where a record was first; none where it bears them already."""
+    if any(name == "origin-topic" for name, _ in record.headers):
+        return ()
+    return (
+        ("origin-topic", record.topic.encode()),
+        ("origin-partition", str(record.partition).encode()),
+        ("origin-offset", str(record.offset).encode()),
+    )
 
-    topic: str
-    key: bytes | None
-    value: bytes
-    headers: Headers
 
-    @classmethod
-    def of(cls, output: Output, envelope: Envelope, *, reply_topic: str) -> "Record":
-        """Returns: the record of an output; results go to the requester's own reply topic."""
-        topic = output.topic
-        headers = (output.envelope or envelope).of(topic.schema_name)
-        name = reply_topic if topic.kind == "result" else topic.name
-        value = output.message.model_dump_json().encode()
-        return cls(name, output.key.encode(), value, headers.to_headers())
+def made(output: Output | Record, envelope: Envelope, *, reply_topic: str) -> Record:
+    """Returns: the record of an output; results go to the requester's own reply topic."""
+    if isinstance(output, Record):
+        return output
+    topic = output.topic
+    headers = (output.envelope or envelope).of(topic.schema_name)
+    name = reply_topic if topic.kind == "result" else topic.name
+    value = output.message.model_dump_json().encode()
+    return Record(name, output.key.encode(), value, headers.to_headers())
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns: the record as JSON, its value in base64 where it is not UTF-8."""
-        data: dict[str, Any] = {
-            "topic": self.topic,
-            "key": None if self.key is None else b64encode(self.key).decode(),
-            "headers": [[name, b64encode(value).decode()] for name, value in self.headers],
-        }
-        # A raw value may hold bytes that are not UTF-8, or NUL, which Postgres' JSON refuses.
-        if b"\0" in self.value or not _is_text(self.value):
-            return {**data, "base64": True, "value": b64encode(self.value).decode()}
-        return {**data, "value": self.value.decode()}
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Record":
-        """Returns: the record that `to_json` wrote."""
-        value = data["value"]
-        return cls(
-            topic=data["topic"],
-            key=None if data["key"] is None else b64decode(data["key"]),
-            value=b64decode(value) if data.get("base64") else value.encode(),
-            headers=tuple((name, b64decode(item)) for name, item in data["headers"]),
-        )
+def to_json(record: Record) -> dict[str, Any]:
+    """Returns: the record as JSON, its value in base64 where it is not UTF-8."""
+    data: dict[str, Any] = {
+        "topic": record.topic,
+        "key": None if record.key is None else b64encode(record.key).decode(),
+        "headers": [[name, b64encode(value).decode()] for name, value in record.headers],
+    }
+    # A raw value may hold bytes that are not UTF-8, or NUL, which Postgres' JSON refuses.
+    if b"\0" in record.value or not _is_text(record.value):
+        return {**data, "base64": True, "value": b64encode(record.value).decode()}
+    return {**data, "value": record.value.decode()}
+
+
+def from_json(data: dict[str, Any]) -> Record:
+    """Returns: the record that `to_json` wrote."""
+    value = data["value"]
+    return Record(
+        topic=data["topic"],
+        key=None if data["key"] is None else b64decode(data["key"]),
+        value=b64decode(value) if data.get("base64") else value.encode(),
+        headers=tuple((name, b64decode(item)) for name, item in data["headers"]),
+    )
 
 
 def _is_text(value: bytes) -> bool:

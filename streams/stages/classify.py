@@ -5,10 +5,11 @@ Reads document-parsed. Writes the run's type, candidates and confidence; emits d
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from sqlalchemy import update
 
 from schemas import topics
+from schemas.events import EventType
 from schemas.messages import DocumentClassified, DocumentParsed
 from schemas.tables import RUNS
 from streams import documents
@@ -19,7 +20,7 @@ from streams.errors import InvalidMessage, RecordTrouble
 from streams.extraction import estimate_tokens, split
 from streams.parsing.page import Page
 from streams.prompts import render, type_list
-from streams.stage import Outcome, Output, Stage, Work
+from streams.stage import Event, Outcome, Output, Stage, Work
 
 PROMPT_VERSION = 1
 _PAGES = 20
@@ -91,8 +92,11 @@ def stage(database: Database, answers: Answers) -> Stage[DocumentParsed]:
             type=best.type,
             confidence=best.confidence,
         )
+        told: dict[str, JsonValue] = {"run_id": message.run_id, **best.model_dump()}
         return Outcome(
-            (statement,), (Output(topics.DOCUMENT_CLASSIFIED, message.document_id, classified),)
+            (statement,),
+            (Output(topics.DOCUMENT_CLASSIFIED, message.document_id, classified),),
+            events=(Event(EventType.DOCUMENT_CLASSIFIED, told),),
         )
 
     return Stage("classify", topics.DOCUMENT_PARSED, classify)

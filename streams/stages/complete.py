@@ -3,16 +3,18 @@
 Reads document-indexed. Writes documents, runs and requests; emits the result.
 """
 
+from pydantic import JsonValue
 from sqlalchemy import func, update
 
 from schemas import topics
+from schemas.events import EventType
 from schemas.messages import DocumentIndexed
 from schemas.states import Status
 from schemas.tables import DOCUMENTS, RUNS
 from streams import documents, replies
 from streams.clients.postgres import Database
 from streams.errors import Refused
-from streams.stage import Claim, Outcome, Stage, Work
+from streams.stage import Claim, Event, Outcome, Stage, Work
 
 
 def stage(database: Database) -> Stage[DocumentIndexed]:
@@ -51,6 +53,12 @@ def stage(database: Database) -> Stage[DocumentIndexed]:
             ),
             settled,
         )
-        return Outcome(statements, (output,))
+        told: dict[str, JsonValue] = {
+            name: result[name] for name in ("run_id", "type", "confidence", "page_count")
+        }
+        events = [Event(EventType.DOCUMENT_INDEXED, told)]
+        if run.needs_review:
+            events.append(Event(EventType.DOCUMENT_NEEDS_REVIEW, told))
+        return Outcome(statements, (output,), events=events)
 
     return Stage("complete", topics.DOCUMENT_INDEXED, complete, claim=Claim.AT_COMMIT)

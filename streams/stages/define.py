@@ -44,5 +44,10 @@ def stage() -> Stage[PutDocumentType]:
         return Outcome((statement, settled), (output,))
 
     return Stage(
-        "define", topics.PUT_DOCUMENT_TYPE, define, claim=Claim.AT_COMMIT, scope=Scope.REQUEST
+        "define",
+        topics.PUT_DOCUMENT_TYPE,
+        define,
+        claim=Claim.AT_COMMIT,
+        scope=Scope.REQUEST,
+        ordered=True,
     )

@@ -49,4 +49,5 @@ def stage(ids: Ids) -> Stage[DeleteDocument]:
         claim=Claim.AT_COMMIT,
         scope=Scope.REQUEST,
         touches_deleted=True,
+        ordered=True,
     )

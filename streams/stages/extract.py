@@ -7,11 +7,12 @@ document-extracted. A document longer than the model's context is read in window
 from datetime import timedelta
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import ColumnElement, func, literal, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas import topics
+from schemas.events import EventType
 from schemas.fields import Answer
 from schemas.messages import DocumentClassified, DocumentExtracted
 from schemas.tables import DOCUMENTS, RUNS
@@ -20,7 +21,7 @@ from streams.answers import Answers
 from streams.clients.postgres import Database
 from streams.errors import InvalidMessage
 from streams.fields import PROMPT_VERSION, extract_fields
-from streams.stage import Outcome, Output, Stage, Work
+from streams.stage import Event, Outcome, Output, Stage, Work
 
 _FIELDS = TypeAdapter(dict[str, Answer])
 
@@ -79,9 +80,16 @@ def stage(database: Database, answers: Answers, *, budget: timedelta) -> Stage[D
             confidence=found.confidence,
             needs_review=found.needs_review,
         )
+        told: dict[str, JsonValue] = {
+            "run_id": message.run_id,
+            "type": message.type,
+            "confidence": found.confidence,
+            "needs_review": found.needs_review,
+        }
         return Outcome(
             (run, document),
             (Output(topics.DOCUMENT_EXTRACTED, message.document_id, extracted),),
+            events=(Event(EventType.DOCUMENT_EXTRACTED, told),),
         )
 
     return Stage("extract", topics.DOCUMENT_CLASSIFIED, extract)

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.base import Executable
 
 from schemas import topics
+from schemas.events import EventType
 from schemas.ids import DOCUMENT, REQUEST, Ids
 from schemas.messages import DocumentParsed, DocumentReceived, ProcessDocument, StoredFile
 from schemas.tables import DOCUMENTS, PAGES, RUNS
@@ -22,7 +23,7 @@ from streams.errors import InvalidMessage, RecordTrouble
 from streams.files import Files
 from streams.parsing.errors import ParserCrashed, Unparsable
 from streams.parsing.page import Attachment, Page, ParsedPart
-from streams.stage import Outcome, Output, Stage, Work
+from streams.stage import Event, Outcome, Output, Stage, Work
 from streams.stages.extract import appended
 
 
@@ -77,7 +78,10 @@ def stage(database: Database, files: Files, parser: Parser, ids: Ids) -> Stage[D
             document_id=message.document_id, run_id=message.run_id, page_count=part.page_count
         )
         outputs.append(Output(topics.DOCUMENT_PARSED, message.document_id, parsed))
-        return Outcome(statements, outputs)
+        told = Event(
+            EventType.DOCUMENT_PARSED, {"run_id": message.run_id, "page_count": part.page_count}
+        )
+        return Outcome(statements, outputs, events=(told,))
 
     async def undo(message: DocumentReceived, work: Work) -> None:
         await files.store.delete_all(prefix(work.gpt_id, message.document_id))

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, null, select, text, update
 from sqlalchemy.sql.base import Executable
 
 from schemas import topics
+from schemas.events import EventType
 from schemas.ids import REQUEST, Ids
 from schemas.messages import DeleteDocument, DocumentDeleted
 from schemas.states import SETTLED, Status
@@ -27,7 +28,7 @@ from streams import documents, replies
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore, prefix
-from streams.stage import Outcome, Output, Scope, Stage, Work
+from streams.stage import Event, Outcome, Output, Scope, Stage, Work
 
 
 def stage(
@@ -58,6 +59,7 @@ def stage(
         return Outcome(
             (*_removals(document_id), settled),
             (*(_delete(child, work, ids) for child in attached), output),
+            events=(Event(EventType.DOCUMENT_DELETED),),
         )
 
     return Stage(

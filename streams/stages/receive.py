@@ -11,11 +11,13 @@ import hashlib
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import JsonValue
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.base import Executable
 
 from schemas import topics
+from schemas.events import EventType
 from schemas.ids import DOCUMENT, Ids
 from schemas.messages import (
     DocumentReceived,
@@ -34,7 +36,7 @@ from streams.errors import InvalidMessage, Refused
 from streams.files import Files
 from streams.parsing.detect import detect
 from streams.parsing.errors import Unparsable
-from streams.stage import Guarded, Outcome, Output, Stage, Work
+from streams.stage import Event, Guarded, Outcome, Output, Stage, Work
 
 MAX_DEPTH = 3
 """How deep documents may be nested in one another (mails in mails)."""
@@ -98,12 +100,22 @@ def stage(database: Database, files: Files, fetch: Fetcher, ids: Ids) -> Stage[P
         return Outcome(
             (*_under(message, work), document.on_conflict_do_nothing(), _run(message, work)),
             (Output(topics.DOCUMENT_RECEIVED, document_id, received),),
+            events=(Event(EventType.DOCUMENT_RECEIVED, _told(message, content_type, size)),),
         )
 
     async def undo(message: ProcessDocument, work: Work) -> None:
         await _forget(database, files, message.source, work)
 
     return Stage("receive", topics.PROCESS_DOCUMENT, receive, cancelled=undo)
+
+
+def _told(message: ProcessDocument, content_type: str, size: int) -> dict[str, JsonValue]:
+    return {
+        "content_type": content_type,
+        "size_bytes": size,
+        "filename": message.filename,
+        "parent_id": message.parent_id,
+    }
 
 
 async def _forget(database: Database, files: Files, source: Source, work: Work) -> None:

@@ -73,4 +73,5 @@ def stage(database: Database, ids: Ids) -> Stage[ReprocessDocument]:
         reprocess,
         claim=Claim.AT_COMMIT,
         scope=Scope.REQUEST,
+        ordered=True,
     )

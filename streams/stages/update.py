@@ -13,13 +13,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.base import Executable
 
 from schemas import topics
+from schemas.events import EventType
 from schemas.messages import DocumentUpdated, UpdateDocument
 from schemas.states import Status
 from schemas.tables import CORRECTIONS, DOCUMENTS, RUNS
 from streams import documents, replies
 from streams.clients.postgres import Database
 from streams.errors import Fenced, Refused
-from streams.stage import Claim, Guarded, Outcome, Output, Scope, Stage, Work
+from streams.stage import Claim, Event, Guarded, Outcome, Output, Scope, Stage, Work
 
 
 def stage(database: Database) -> Stage[UpdateDocument]:
@@ -59,10 +60,16 @@ def stage(database: Database) -> Stage[UpdateDocument]:
         return Outcome(
             (guard, *_corrections(message, work, machine), settled),
             (Output(topics.DOCUMENT_UPDATED, message.document_id, updated), output),
+            events=(Event(EventType.DOCUMENT_UPDATED, {"version": version}),),
         )
 
     return Stage(
-        "update", topics.UPDATE_DOCUMENT, amend, claim=Claim.AT_COMMIT, scope=Scope.REQUEST
+        "update",
+        topics.UPDATE_DOCUMENT,
+        amend,
+        claim=Claim.AT_COMMIT,
+        scope=Scope.REQUEST,
+        ordered=True,
     )
 
 
