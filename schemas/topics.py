@@ -56,7 +56,12 @@ class Topic(Generic[M]):
 
     def partitions(self, scale: int) -> int:
         """Returns: the number of partitions at this scale, at least one."""
-        return max(1, -(-int(scale * self.share * 100) // 100))
+        return scaled(scale, self.share)
+
+
+def scaled(scale: int, share: float) -> int:
+    """Returns: this share of the setting `partitions`, rounded up, at least one."""
+    return max(1, -(-int(scale * share * 100) // 100))
 
 
 def _kebab(name: str) -> str:
@@ -157,6 +162,11 @@ class Delay:
 
     name: str
     seconds: int
+
+    @property
+    def dead_letter(self) -> str:
+        """Returns: the name of the topic that takes what cannot be returned to any stage."""
+        return f"{self.name}-dlq"
 
 
 DELAYS: Final = (Delay("retry-5s", 5), Delay("retry-30s", 30), Delay("retry-5m", 300))

@@ -6,6 +6,8 @@ Creates what is missing and adds partitions; reports, but never deletes or shrin
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
 from typing import Any, Final
 
 from confluent_kafka import KafkaException
@@ -21,11 +23,25 @@ from confluent_kafka.admin import (
 
 from schemas.kafka import client_config
 from schemas.settings import KafkaSettings
-from schemas.topics import CATALOGUE, INPUTS, MAX_MESSAGE_BYTES, Topic
+from schemas.topics import (
+    CATALOGUE,
+    DELAYS,
+    INPUT_RETENTION,
+    INPUTS,
+    MAX_MESSAGE_BYTES,
+    READERS,
+    Topic,
+    again,
+    scaled,
+)
 
 _TIMEOUT_SECONDS: Final = 30
-_DEAD_LETTER_RETENTION_MS: Final = 90 * 24 * 3600 * 1000
-_DEAD_LETTER_BYTES: Final = 2 * MAX_MESSAGE_BYTES + 64 * 1024
+_DEAD_LETTER_RETENTION: Final = timedelta(days=90)
+_MORE_HEADERS_BYTES: Final = 64 * 1024
+_INPUT_BYTES: Final = 2 * MAX_MESSAGE_BYTES
+_TRIED_BYTES: Final = _INPUT_BYTES + _MORE_HEADERS_BYTES
+"""Of a record as large as an input may be, with the headers of retries or of a dead letter."""
+_RETRY_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +64,48 @@ class Drift:
 
 
 def wanted(settings: KafkaSettings) -> list[Wanted]:
-    """Returns: every topic of the catalogue and the dead-letter twin of every input."""
-    return [*_live(settings), *_dead(settings)]
+    """Returns: every topic of the catalogue, those of retries, and all dead-letter twins."""
+    return list(chain(_live(settings), _tried_again(settings), _dead(settings)))
 
 
 def _live(settings: KafkaSettings) -> Iterator[Wanted]:
     for topic in CATALOGUE:
-        yield Wanted(
-            settings.topic_prefix + topic.name,
-            topic.partitions(settings.partitions),
-            settings.replication_factor,
-            _config(settings, int(topic.retention.total_seconds() * 1000), MAX_MESSAGE_BYTES * 2),
-        )
+        partitions = topic.partitions(settings.partitions)
+        yield _topic(settings, topic.name, partitions, topic.retention, _INPUT_BYTES)
+
+
+def _tried_again(settings: KafkaSettings) -> Iterator[Wanted]:
+    """Yield the topics on which records wait, and those on which they come back to their stage."""
+    source: Topic[Any]
+    for delay in DELAYS:
+        partitions = scaled(settings.partitions, _RETRY_SHARE)
+        yield _topic(settings, delay.name, partitions, INPUT_RETENTION, _TRIED_BYTES)
+    for stage, source in READERS.items():
+        partitions = scaled(settings.partitions, source.share * _RETRY_SHARE)
+        yield _topic(settings, again(stage), partitions, INPUT_RETENTION, _TRIED_BYTES)
 
 
 def _dead(settings: KafkaSettings) -> Iterator[Wanted]:
-    topic: Topic[Any]
-    for topic in INPUTS:
-        yield Wanted(
-            settings.topic_prefix + topic.dead_letter,
-            1,
-            settings.replication_factor,
-            _config(settings, _DEAD_LETTER_RETENTION_MS, _DEAD_LETTER_BYTES),
-        )
+    twins = [topic.dead_letter for topic in INPUTS] + [delay.dead_letter for delay in DELAYS]
+    for name in twins:
+        yield _topic(settings, name, 1, _DEAD_LETTER_RETENTION, _TRIED_BYTES + _MORE_HEADERS_BYTES)
 
 
-def _config(settings: KafkaSettings, retention_ms: int, max_bytes: int) -> dict[str, str]:
-    return {
-        "cleanup.policy": "delete",
-        "retention.ms": str(retention_ms),
-        "max.message.bytes": str(max_bytes),
-        "min.insync.replicas": "2" if settings.replication_factor > 2 else "1",  # noqa: PLR2004
-        "unclean.leader.election.enable": "false",
-    }
+def _topic(
+    settings: KafkaSettings, name: str, partitions: int, kept: timedelta, max_bytes: int
+) -> Wanted:
+    return Wanted(
+        settings.topic_prefix + name,
+        partitions,
+        settings.replication_factor,
+        {
+            "cleanup.policy": "delete",
+            "retention.ms": str(int(kept.total_seconds() * 1000)),
+            "max.message.bytes": str(max_bytes),
+            "min.insync.replicas": "2" if settings.replication_factor > 2 else "1",  # noqa: PLR2004
+            "unclean.leader.election.enable": "false",
+        },
+    )
 
 
 def apply(settings: KafkaSettings) -> list[Drift]:

@@ -11,7 +11,20 @@ import pytest
 
 from schemas import topics
 from schemas.settings import KafkaSettings
-from schemas.topics import CATALOGUE, FACTS, INPUTS, REQUESTS, RESULTS, Kind, Topic
+from schemas.topics import (
+    CATALOGUE,
+    DELAYS,
+    FACTS,
+    INPUTS,
+    READERS,
+    REQUESTS,
+    RESULTS,
+    Delay,
+    Kind,
+    Topic,
+    again,
+    delay_after,
+)
 from streams import app, stages
 from streams.app import ALL, SETS, Clients, pipeline
 from streams.settings import Settings
@@ -79,10 +92,53 @@ def test_dead_letter_twins(topic: Topic[Any], cluster: dict[str, Wanted]) -> Non
     assert int(twin.config["max.message.bytes"]) > int(own.config["max.message.bytes"])
 
 
+@pytest.mark.parametrize("delay", DELAYS, ids=lambda delay: delay.name)
+def test_records_wait_as_safely_as_inputs(delay: Delay, cluster: dict[str, Wanted]) -> None:
+    """A retry topic keeps records as long as inputs are kept, and takes the largest of them."""
+    own, twin = cluster[delay.name], cluster[delay.dead_letter]
+    for topic in INPUTS:
+        bytes_of = cluster[topic.name].config["max.message.bytes"]
+        assert int(own.config["max.message.bytes"]) > int(bytes_of)
+        assert int(own.config["retention.ms"]) >= topic.retention.total_seconds() * 1000
+    assert int(twin.config["max.message.bytes"]) > int(own.config["max.message.bytes"])
+    assert int(twin.config["retention.ms"]) > int(own.config["retention.ms"])
+
+
+@pytest.mark.parametrize("stage", READERS)
+def test_what_waited_fits_where_it_returns(stage: str, cluster: dict[str, Wanted]) -> None:
+    """Each stage has a topic of its own that takes whatever a retry topic holds, as long."""
+    own = cluster[again(stage)]
+    for delay in DELAYS:
+        for name in ("max.message.bytes", "retention.ms"):
+            assert int(own.config[name]) >= int(cluster[delay.name].config[name])
+
+
+def test_delays_grow() -> None:
+    """A record waits longer with each failure, and in the end always for the longest time."""
+    waits = [delay_after(failures).seconds for failures in range(1, 7)]
+    assert waits[: len(DELAYS)] == sorted({delay.seconds for delay in DELAYS})
+    assert waits[len(DELAYS) :] == [DELAYS[-1].seconds] * 3
+    assert all(KEBAB.match(re.sub(r"[0-9]+(?=[sm]$)", "", delay.name)) for delay in DELAYS)
+
+
+def test_the_prefix_keeps_installations_apart() -> None:
+    """Each topic's name begins with the installation's prefix, and no two are the same."""
+    names = [one.name for one in wanted(KafkaSettings(_env_file=None, topic_prefix="mine-"))]
+    assert all(name.startswith("mine-") for name in names)
+    assert len(set(names)) == len(names)
+
+
 def test_a_cluster_keeps_what_it_acknowledged() -> None:
     """With three replicas two must have a record before it counts."""
     settings = KafkaSettings(_env_file=None, replication_factor=3)
     assert {one.config["min.insync.replicas"] for one in wanted(settings)} == {"2"}
+
+
+def test_every_stage_reads_what_the_catalogue_says(found: tuple[Stage[Any], ...]) -> None:
+    """Who returns a record to a stage knows the stage by its name and its source."""
+    assert {stage.name: stage.source.name for stage in found} == {
+        name: topic.name for name, topic in READERS.items()
+    }
 
 
 def test_every_input_has_one_stage(found: tuple[Stage[Any], ...]) -> None:
