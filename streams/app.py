@@ -41,12 +41,14 @@ from streams.stages import (
     complete,
     define,
     delete,
+    discard,
     extract,
     index,
     parse,
     ping,
     purge,
     receive,
+    redrive,
     reprocess,
     trial,
     update,
@@ -57,7 +59,17 @@ log = structlog.get_logger()
 SETS: dict[str, tuple[str, ...]] = {
     "intake": ("receive", "parse"),
     "models": ("classify", "extract", "index", "refresh", "trial"),
-    "records": ("complete", "update", "delete", "purge", "reprocess", "define", "ping"),
+    "records": (
+        "complete",
+        "update",
+        "delete",
+        "purge",
+        "reprocess",
+        "define",
+        "redrive",
+        "discard",
+        "ping",
+    ),
 }
 """Sets of stages that can be deployed and scaled apart; each has a consumer group of its own."""
 
@@ -100,6 +112,8 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Stage[Any], ...]:
         reprocess.stage(database, ids),
         define.stage(),
         trial.stage(database, answers, budget=budget),
+        redrive.stage(database, per_second=settings.redrive_per_second),
+        discard.stage(database),
         ping.stage(),
     )
 

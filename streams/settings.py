@@ -82,6 +82,9 @@ class Settings(SharedSettings, KafkaSettings, StorageSettings, SearchSettings, M
         description="A record that ended its worker so often is worked on alone, and is a dead "
         "letter after as many crashes alone.",
     )
+    redrive_per_second: int = Field(
+        default=20, ge=1, description="Dead letters sent to their stages again in a second."
+    )
 
     parse_processes: int = Field(default=1, ge=1, description="Parser processes a worker.")
     parse_timeout: timedelta = Field(
