@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from streams.errors import DependencyDown
-from streams.wire import Record
+from streams.stage import Record
 
 
 @dataclass

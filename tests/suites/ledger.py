@@ -1,6 +1,8 @@
 """What every ledger must do; the one in memory and the real one both pass this."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import pytest
@@ -8,16 +10,21 @@ import pytest
 from schemas.envelope import Envelope
 from schemas.ids import Ids
 from schemas.states import StepState
+from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import Fenced
-from streams.ledger import Claimed, Ending, Held, Ledger, Settled
-from streams.stage import StepKey, Work
-from streams.wire import Record
+from streams.ledger import Ledger
+from streams.stage import Record, StepKey, Work
 
 IDS = Ids("a secret of the tests")
 
 
 class MakeLedger(Protocol):
     def __call__(self, lease_seconds: float = 15.0) -> Ledger: ...
+
+
+def later(work: Work, attempt: int) -> Work:
+    """Returns: the same step as another attempt's record names it."""
+    return replace(work, envelope=work.envelope.model_copy(update={"attempt": attempt}))
 
 
 def new_work(*, document_id: str | None = None, touches_deleted: bool = False) -> Work:
@@ -31,6 +38,13 @@ def new_work(*, document_id: str | None = None, touches_deleted: bool = False) -
 
 RECORD = Record("results", b"key", b'{"a": 1}', (("schema", b"result.v1"),))
 DONE = Ending(StepState.DONE, (), (RECORD,))
+RETRY = Record("retry-5s", b"key", b"{}", (("attempt", b"1"),))
+SET_ASIDE = Ending(
+    StepState.WAITING,
+    (),
+    (RETRY,),
+    wait=Wait("models", failed=True, retry_at=datetime(2026, 11, 21, tzinfo=UTC), allowed=5),
+)
 
 
 class LedgerSuite:
@@ -67,7 +81,7 @@ class LedgerSuite:
         ledger, work = make_ledger(), new_work()
         claim = await ledger.claim(work)
         assert isinstance(claim, Claimed)
-        await ledger.release(work.key, claim, waiting_for="models", failed=True)
+        await ledger.release(work.key, claim, Wait("models", failed=True))
 
         second = await ledger.claim(work)
 
@@ -137,3 +151,77 @@ class LedgerSuite:
         ending = await ledger.commit(work, None, DONE)
 
         assert ending.state is StepState.DONE
+
+    async def test_a_failed_attempt_waits_for_its_record(self, make_ledger: MakeLedger) -> None:
+        """The record of the next attempt takes the step, with one failure counted."""
+        ledger, work = make_ledger(), new_work()
+        claim = await ledger.claim(work)
+        assert isinstance(claim, Claimed)
+        await ledger.commit(work, claim, SET_ASIDE)
+
+        assert await ledger.claim(later(work, 1)) == Claimed(fence=2, failures=1)
+
+    async def test_a_redelivered_failed_attempt_is_sent_on_again(
+        self, make_ledger: MakeLedger
+    ) -> None:
+        """Its record does not take the step early; it gives the record that waits once more."""
+        ledger, work = make_ledger(), new_work()
+        claim = await ledger.claim(work)
+        assert isinstance(claim, Claimed)
+        await ledger.commit(work, claim, SET_ASIDE)
+
+        assert await ledger.claim(work) == Settled((RETRY,))
+
+    async def test_an_older_attempt_does_not_disturb_a_newer_one(
+        self, make_ledger: MakeLedger
+    ) -> None:
+        """While the newer attempt is worked on, the older record is only acknowledged."""
+        ledger, work = make_ledger(), new_work()
+        claim = await ledger.claim(work)
+        assert isinstance(claim, Claimed)
+        await ledger.commit(work, claim, SET_ASIDE)
+        newer = await ledger.claim(later(work, 1))
+        assert isinstance(newer, Claimed)
+
+        assert await ledger.claim(work) == Settled(())
+        assert await ledger.renew(work.key, newer)
+
+    async def test_an_older_attempt_gets_the_end_of_the_newer_one(
+        self, make_ledger: MakeLedger
+    ) -> None:
+        """Whatever record of a step comes late, it publishes what the step has published."""
+        ledger, work = make_ledger(), new_work()
+        claim = await ledger.claim(work)
+        assert isinstance(claim, Claimed)
+        await ledger.commit(work, claim, SET_ASIDE)
+        newer = await ledger.claim(later(work, 1))
+        assert isinstance(newer, Claimed)
+        await ledger.commit(later(work, 1), newer, DONE)
+
+        assert await ledger.claim(work) == Settled((RECORD,))
+
+    async def test_a_crash_alone_is_counted_apart(self, make_ledger: MakeLedger) -> None:
+        """Only a crash while nothing else ran is surely the record's own doing."""
+        ledger, work = make_ledger(lease_seconds=0.05), new_work()
+        beside = await ledger.claim(work)
+        assert isinstance(beside, Claimed)
+        await asyncio.sleep(0.1)
+        alone = await ledger.claim(work)
+        assert isinstance(alone, Claimed)
+        assert await ledger.mark_alone(work.key, alone)
+        assert not await ledger.mark_alone(work.key, beside)
+        await asyncio.sleep(0.1)
+
+        assert await ledger.claim(work) == Claimed(fence=3, crashes=2, crashes_alone=1)
+
+    async def test_only_the_holder_can_release(self, make_ledger: MakeLedger) -> None:
+        """A worker that was overtaken gives nothing back."""
+        ledger, work = make_ledger(lease_seconds=0.05), new_work()
+        zombie = await ledger.claim(work)
+        assert isinstance(zombie, Claimed)
+        await asyncio.sleep(0.1)
+        holder = await ledger.claim(work)
+        assert isinstance(holder, Claimed)
+        await ledger.release(work.key, zombie, Wait("models", failed=True))
+
+        assert await ledger.renew(work.key, holder)

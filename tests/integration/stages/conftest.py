@@ -23,9 +23,10 @@ from streams.clients.s3 import ObjectStore
 from streams.files import Files
 from streams.ledger import Ledger
 from streams.parsing.page import Page, ParsedPart
+from streams.retries import Attempts
 from streams.runner import Patience, Runner
 from streams.settings import Settings
-from streams.stage import Stage
+from streams.stage import Record, Stage
 from streams.stages import (
     classify,
     complete,
@@ -40,7 +41,7 @@ from streams.stages import (
     trial,
     update,
 )
-from streams.wire import Incoming, Record
+from streams.wire import Incoming
 from tests.fakes.models import FakeModels, FakeParser, no_network
 from tests.fakes.publisher import FakePublisher
 
@@ -127,7 +128,7 @@ class World:
             ledger,
             self.publisher,
             self.ids,
-            attempts=2,
+            attempts=Attempts(2),
             grace=timedelta(seconds=0),
             patience=patience,
         )
@@ -142,14 +143,14 @@ class World:
         return self.ids.mint(REQUEST, TENANT)
 
     async def give(self, record: Record) -> list[Record]:
-        """Give a record to its topic's stage. Returns: what that published."""
+        """Give a record to its topic's stage. Returns: what that published, events aside."""
         before = len(self.publisher.records)
         stage = next(s for s in self.stages.values() if s.source.name == record.topic)
         self.offset += 1
         place = (record.topic, 0, abs(hash(self.ids)) % 10**9 + self.offset)
         incoming = Incoming(*place, record.key, record.value, record.headers, lambda: False)
         await self.runner.run(stage, incoming)
-        return self.publisher.records[before:]
+        return [each for each in self.publisher.records[before:] if each.topic != "events"]
 
     async def send(
         self, stage: str, message: Message, *, request: str | None = None, tenant: str = TENANT

@@ -25,7 +25,7 @@ from schemas.tables import (
     RUNS,
     STEPS,
 )
-from streams.wire import Record
+from streams.stage import Record
 from tests.integration.stages.conftest import (
     TENANT,
     World,

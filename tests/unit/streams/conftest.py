@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import pytest
 
 from schemas import topics
 from schemas.messages import Ping
+from streams.retries import Attempts
 from streams.runner import Patience, Runner
 from streams.stage import Claim, Outcome, Scope, Stage, Work
 from streams.wire import Incoming
@@ -28,16 +30,23 @@ class World:
     publisher: FakePublisher = field(default_factory=FakePublisher)
     leaving: bool = False
     attempts: int = 2
+    bugs_in_a_row: int = 3
 
-    @property
+    @cached_property
     def runner(self) -> Runner:
         return Runner(
             self.ledger,  # type: ignore[arg-type]  # the fake passes the real one's suite
             self.publisher,
             IDS,
-            attempts=self.attempts,
+            attempts=Attempts(self.attempts),
+            bugs_in_a_row=self.bugs_in_a_row,
             grace=timedelta(seconds=0),
-            patience=Patience(first_seconds=0.001, longest_seconds=0.01, look_seconds=0.005),
+            patience=Patience(
+                first_seconds=0.001,
+                longest_seconds=0.01,
+                look_seconds=0.005,
+                in_place_seconds=(0.001,),
+            ),
         )
 
     def record(self, value: Any = None, **headers: str | None) -> Incoming:
@@ -69,10 +78,10 @@ Handler = Callable[[Ping, Work], Any]
 
 @pytest.fixture
 def stage_of() -> Callable[..., Stage[Ping]]:
-    def make(handle: Handler, claim: Claim = Claim.LEASED) -> Stage[Ping]:
+    def make(handle: Handler, claim: Claim = Claim.LEASED, *, ordered: bool = False) -> Stage[Ping]:
         async def run(message: Ping, work: Work) -> Outcome:
             return await handle(message, work)
 
-        return Stage("ping", topics.PING, run, claim=claim, scope=Scope.REQUEST)
+        return Stage("ping", topics.PING, run, claim=claim, scope=Scope.REQUEST, ordered=ordered)
 
     return make

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaTimeoutError
 from streams import consumer
 from streams.errors import DependencyDown
 from streams.settings import Settings
-from streams.wire import Record
+from streams.stage import Record
 
 GIVEN = {"id_secret": "a secret of 16 characters", "database_url": "postgresql+psycopg://u@h/d"}
 

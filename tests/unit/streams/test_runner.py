@@ -10,8 +10,8 @@ import pytest
 from schemas import topics
 from schemas.messages import Ping, Result
 from schemas.states import Status, StepState
+from streams.endings import Claimed, Wait
 from streams.errors import DependencyDown, GiveWay, InvalidMessage, RecordTrouble, Refused
-from streams.ledger import Claimed
 from streams.stage import Claim, Outcome, Output, Stage, Work
 from tests.suites.ledger import IDS
 from tests.unit.streams.conftest import REQUEST_ID, World
@@ -23,6 +23,14 @@ OUTCOME = Outcome(outputs=(Output(topics.RESULTS, REQUEST_ID, ANSWER),))
 
 async def succeed(message: Ping, work: Work) -> Outcome:
     return OUTCOME
+
+
+async def trouble(message: Ping, work: Work) -> Outcome:
+    raise RecordTrouble("models", "no answer")
+
+
+async def bug(message: Ping, work: Work) -> Outcome:
+    raise ZeroDivisionError
 
 
 def states(world: World) -> list[StepState]:
@@ -147,11 +155,8 @@ async def test_an_outage_costs_no_attempt(world: World, stage_of: StageOf) -> No
 
 async def test_a_records_own_trouble_is_bounded(world: World, stage_of: StageOf) -> None:
     """`RecordTrouble` costs an attempt each time, and the last one is a dead letter."""
-
-    async def trouble(message: Ping, work: Work) -> Outcome:
-        raise RecordTrouble("models", "no answer")
-
     await world.runner.run(stage_of(trouble), world.record())
+    await world.runner.run(stage_of(trouble), world.record(attempt="1"))
 
     [row] = world.ledger.rows.values()
     assert (row.state, row.failures) == (StepState.DEAD, 1)
@@ -250,7 +255,7 @@ async def test_another_workers_live_lease_is_waited_for(world: World, stage_of: 
     await asyncio.sleep(0.05)
     assert not waiting.done()
 
-    await world.ledger.release(work.key, claim, waiting_for="a worker")
+    await world.ledger.release(work.key, claim, Wait("a worker"))
     await waiting
 
     assert states(world) == [StepState.DONE]
@@ -347,7 +352,7 @@ async def test_a_record_whose_failure_cannot_be_told_does_not_kill_the_worker(
 ) -> None:
     """If not even its step can be entered, the record is a dead letter named by its place."""
 
-    async def refuse(work: Work, first: Any = ()) -> Any:
+    async def refuse(work: Work, first: Any = (), resumed: Any = ()) -> Any:
         raise ValueError("invalid input for a column")
 
     world.ledger.claim = refuse  # type: ignore[method-assign]
