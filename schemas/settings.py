@@ -18,7 +18,17 @@ class EnvironmentSettings(BaseSettings):
     )
 
 
-class SharedSettings(EnvironmentSettings):
+class LogSettings(EnvironmentSettings):
+    """What is logged, and how."""
+
+    log_level: str = Field(default="INFO", description="Least level logged: DEBUG to CRITICAL.")
+    log_format: Annotated[str, StringConstraints(pattern="^(auto|json|text)$")] = Field(
+        default="auto",
+        description="`json`, `text`, or `auto`: text on a terminal and JSON elsewhere.",
+    )
+
+
+class SharedSettings(LogSettings):
     """What gateway, workers and the command line all need."""
 
     id_secret: SecretStr = Field(
@@ -26,11 +36,6 @@ class SharedSettings(EnvironmentSettings):
     )
     gpt_id: str = Field(
         default="demo", description="The tenant that `migrate` seeds and that the API key opens."
-    )
-    log_level: str = Field(default="INFO", description="Least level logged: DEBUG to CRITICAL.")
-    log_format: Annotated[str, StringConstraints(pattern="^(auto|json|text)$")] = Field(
-        default="auto",
-        description="`json`, `text`, or `auto`: text on a terminal and JSON elsewhere.",
     )
 
 

@@ -6,7 +6,7 @@ import time
 
 import structlog
 
-from schemas.settings import SharedSettings
+from schemas.settings import LogSettings
 
 _REPEAT_SECONDS = 10.0
 _NOISY = ("aiokafka", "faust", "mode", "botocore", "aiobotocore", "opensearch", "httpx")
@@ -35,7 +35,7 @@ class RateLimit(logging.Filter):
         return True
 
 
-def configure(settings: SharedSettings) -> None:
+def configure(settings: LogSettings) -> None:
     """Send all logs, the libraries' too, to stdout in one form."""
     readable = settings.log_format == "text" or (
         settings.log_format == "auto" and sys.stdout.isatty()

@@ -1,4 +1,4 @@
-"""Settings of the workers and of the commands that prepare the servers for them."""
+"""Settings of what consumes, and of the commands that prepare the servers for it."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from schemas.settings import (
     KafkaSettings,
+    LogSettings,
     ModelSettings,
     SearchSettings,
     SharedSettings,
@@ -22,7 +23,21 @@ with 3 s and 8 s, two workers replayed four records for ever.
 """
 
 
-class Settings(SharedSettings, KafkaSettings, StorageSettings, SearchSettings, ModelSettings):
+class ConsumerSettings(LogSettings, KafkaSettings):
+    """What every member of a consumer group needs to know; the delay consumer needs no more."""
+
+    session_timeout: timedelta = Field(
+        default=timedelta(seconds=10), description="After it a dead process's partitions move."
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address that this process's /metrics listens on."
+    )
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of this process's /metrics; 0 for none."
+    )
+
+
+class Settings(SharedSettings, ConsumerSettings, StorageSettings, SearchSettings, ModelSettings):
     """What a worker needs to know."""
 
     database_url: SecretStr = Field(
@@ -48,9 +63,6 @@ class Settings(SharedSettings, KafkaSettings, StorageSettings, SearchSettings, M
         default=8192, ge=1024, description="Largest context asked of the chat model."
     )
 
-    session_timeout: timedelta = Field(
-        default=timedelta(seconds=10), description="After it a dead worker's partitions move."
-    )
     rebalance_timeout: timedelta = Field(
         default=timedelta(seconds=90), description="How long a rebalance waits for work in flight."
     )
@@ -113,12 +125,6 @@ class Settings(SharedSettings, KafkaSettings, StorageSettings, SearchSettings, M
     )
     work_dir: Path | None = Field(
         default=None, description="Folder for files in work; the system's temporary one if absent."
-    )
-    metrics_host: str = Field(
-        default="127.0.0.1", description="Address that a worker's /metrics listens on."
-    )
-    metrics_port: int = Field(
-        default=0, ge=0, le=65535, description="Port of a worker's /metrics; 0 for none."
     )
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ class Role(StrEnum):
 
     GATEWAY = "gateway"
     WORKER = "worker"
+    DELAY = "delay"
     CLI = "cli"
 
 

@@ -85,7 +85,7 @@ def sections() -> Sequence[Section]:
     from gateway.settings import GatewaySettings
     from local.environment import LocalSettings
     from schemas import settings as shared
-    from streams.settings import Settings
+    from streams.settings import ConsumerSettings, Settings
 
     both = (
         shared.SharedSettings,
@@ -95,13 +95,22 @@ def sections() -> Sequence[Section]:
         shared.ModelSettings,
     )
     return (
-        Section("All roles", "Gateway and workers.", shared.SharedSettings),
-        Section("Kafka", "Gateway, workers and `topics`.", shared.KafkaSettings),
+        Section("All roles", "What they log.", shared.LogSettings),
+        Section("Ids", "Gateway and workers.", shared.SharedSettings, (shared.LogSettings,)),
+        Section("Kafka", "All roles and `topics`.", shared.KafkaSettings),
         Section("Object store", "Gateway and workers.", shared.StorageSettings),
         Section("Search", "Gateway and workers.", shared.SearchSettings),
         Section("Models", "Gateway and workers.", shared.ModelSettings),
         Section("Gateway", "`actionstream gateway`.", GatewaySettings, both),
-        Section("Workers", "`actionstream worker` and `actionstream migrate`.", Settings, both),
+        Section(
+            "Consumers", "`actionstream worker` and `actionstream delay`.", ConsumerSettings, both
+        ),
+        Section(
+            "Workers",
+            "`actionstream worker` and `actionstream migrate`.",
+            Settings,
+            (*both, ConsumerSettings),
+        ),
         Section("Command line", "Commands that call the gateway.", CommandLineSettings),
         Section("Local run", "`make run` and `make test`; not read from files.", LocalSettings),
     )

@@ -108,6 +108,8 @@ def _operations() -> Iterator[tuple[str, dict[str, Any]]]:
         elif topic.kind is Kind.FACT:
             yield _operation("send", topic, "A worker says it once the step is committed.")
             yield _operation("receive", topic, "A worker takes the next step.")
+        elif topic.kind is Kind.EVENT:
+            yield _operation("send", topic, "A worker says what happened, once it is committed.")
         else:
             summary = "A worker answers once the request's row is final; gateways read it."
             yield _operation("send", topic, summary)

@@ -24,6 +24,7 @@ HEADERS: Final = {
     "fingerprint": "Hash of the request, which guards idempotency keys.",
     "traceparent": "W3C trace context.",
     "part": "Which part of long work the record is, from 0.",
+    "attempt": "How often the record was sent to its stage again, from 0.",
 }
 """What each header says."""
 
@@ -88,7 +89,7 @@ def _headers() -> dict[str, Any]:
         header = field.alias or name
         said = [part for part in field.metadata if getattr(part, "pattern", None)]
         schema: dict[str, Any] = {"type": "string", "description": HEADERS[header]}
-        if header == "part":
+        if header in ("part", "attempt"):
             schema["pattern"] = "^[0-9]+$"
         elif said:
             schema["pattern"] = _NAMED_GROUP.sub("(?:", said[0].pattern)

@@ -9,7 +9,7 @@ from cli.reference.settings import Section, Variable, sections
 from cli.settings import CommandLineSettings
 from gateway.settings import GatewaySettings
 from schemas.settings import EnvironmentSettings
-from streams.settings import Settings
+from streams.settings import ConsumerSettings, Settings
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "streams", "gateway", "cli", "local")
@@ -78,7 +78,9 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.mark.parametrize("model", [GatewaySettings, Settings, CommandLineSettings])
+@pytest.mark.parametrize(
+    "model", [GatewaySettings, Settings, ConsumerSettings, CommandLineSettings]
+)
 def test_the_example_file_says_the_defaults(model: type[BaseSettings], example: Path) -> None:
     """Each line can be read back, and states the value that holds without it."""
     found = model(_env_file=example)
