@@ -14,6 +14,7 @@ from schemas.envelope import Envelope
 from schemas.ids import DOCUMENT, REQUEST, RUN, Ids
 from schemas.messages import Inline, Message, ProcessDocument, ReprocessDocument, UpdateDocument
 from schemas.tables import DOCUMENTS, GPTS, RUNS
+from schemas.topics import again
 from streams.answers import Answers
 from streams.clients import s3
 from streams.clients.ollama import ModelAnswer
@@ -32,11 +33,13 @@ from streams.stages import (
     complete,
     define,
     delete,
+    discard,
     extract,
     index,
     parse,
     purge,
     receive,
+    redrive,
     reprocess,
     trial,
     update,
@@ -95,6 +98,7 @@ class World:
     parser: FakeParser = field(default_factory=lambda: FakeParser({1: parsed(page(1))}))
     publisher: FakePublisher = field(default_factory=FakePublisher)
     budget: timedelta = timedelta(seconds=20)
+    redrive_per_second: int = 100
     offset: int = 0
 
     @property
@@ -117,6 +121,8 @@ class World:
             reprocess.stage(database, self.ids),
             define.stage(),
             trial.stage(database, answers, budget=self.budget),
+            redrive.stage(database, per_second=self.redrive_per_second),
+            discard.stage(database),
         )
         return {stage.name: stage for stage in made}
 
@@ -145,7 +151,7 @@ class World:
     async def give(self, record: Record) -> list[Record]:
         """Give a record to its topic's stage. Returns: what that published, events aside."""
         before = len(self.publisher.records)
-        stage = next(s for s in self.stages.values() if s.source.name == record.topic)
+        stage = next(s for s in self.stages.values() if record.topic in sources(s))
         self.offset += 1
         place = (record.topic, 0, abs(hash(self.ids)) % 10**9 + self.offset)
         incoming = Incoming(*place, record.key, record.value, record.headers, lambda: False)
@@ -172,7 +178,7 @@ class World:
 
         Returns: the records that are left: answers, dead letters, and those for `until`.
         """
-        known = {s.source.name for s in self.stages.values() if s.name != until}
+        known = {name for s in self.stages.values() if s.name != until for name in sources(s)}
         waiting, left = list(records), list[Record]()
         while waiting:
             record = waiting.pop(0)
@@ -232,6 +238,11 @@ class World:
         return {
             hit["_id"]: {**hit["_source"], "_v": hit["_version"]} for hit in answer["hits"]["hits"]
         }
+
+
+def sources(stage: Stage[Any]) -> set[str]:
+    """Returns: the topics that a stage reads."""
+    return {stage.source.name, again(stage.name)}
 
 
 def inline(text: str) -> Inline:
