@@ -120,14 +120,16 @@ async def part(
 
 
 def _conditions(choice: DeadLetterChoice) -> list[ColumnElement[bool]]:
-    columns = DEAD_LETTERS.c
-    given = (
-        (choice.stage, columns.stage == choice.stage),
-        (choice.error, columns.error == choice.error),
-        (choice.since, columns.created_at >= choice.since),
-        (choice.until, columns.created_at < choice.until),
-    )
-    return [condition for value, condition in given if value is not None]
+    columns, conditions = DEAD_LETTERS.c, list[ColumnElement[bool]]()
+    if choice.stage is not None:
+        conditions.append(columns.stage == choice.stage)
+    if choice.error is not None:
+        conditions.append(columns.error == choice.error)
+    if choice.since is not None:
+        conditions.append(columns.created_at >= choice.since)
+    if choice.until is not None:
+        conditions.append(columns.created_at < choice.until)
+    return conditions
 
 
 def _ahead(known: Progress) -> list[ColumnElement[bool]]:
