@@ -17,6 +17,7 @@ from gateway.middleware import Edge
 from gateway.routes import (
     changes,
     contents,
+    dead_letters,
     document_types,
     documents,
     health,
@@ -38,6 +39,7 @@ ROUTERS: Final = (
     search.router,
     requests.router,
     document_types.router,
+    dead_letters.router,
     pings.router,
     health.router,
     reference.router,

@@ -19,6 +19,7 @@ _HTTP: Final = {
     "malformed": "The input cannot be read at all: not JSON, not multipart, or a foreign cursor.",
     "invalid-input": "The input can be read, but a value is wrong; errors names each.",
     "empty-file": "The file has no bytes. Send one that has.",
+    "empty-choice": "Nothing was chosen. Name dead letters by ids, or give a condition.",
     "idempotency-key-reused": "The key was used with another body. Use a new key for a new body.",
     "unavailable": "A server behind the gateway does not answer. Try again after Retry-After.",
     "queue-full": "Too many requests wait for the brokers. Nothing was taken; try again.",

@@ -26,6 +26,11 @@ class Principal:
     gpt_id: str
     subject: str | None
 
+    @property
+    def name(self) -> str:
+        """Returns: the caller as records of who did what name it."""
+        return self.subject or f"key:{self.gpt_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

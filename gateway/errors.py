@@ -144,6 +144,12 @@ class EmptyFile(InvalidInput):
     code, title = "empty_file", "Empty file"
 
 
+class EmptyChoice(InvalidInput):
+    """Nothing was chosen, which would mean everything."""
+
+    code, title = "empty_choice", "Empty choice"
+
+
 class KeyReused(InvalidInput):
     """The idempotency key was used with another body."""
 

@@ -43,7 +43,7 @@ async def update_document(
     """
     message = UpdateDocument(
         document_id=document_id,
-        by=call.principal.subject or f"key:{call.principal.gpt_id}",
+        by=call.principal.name,
         title=body.title,
         metadata=body.metadata,
         type=body.type,

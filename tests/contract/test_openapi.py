@@ -17,7 +17,15 @@ from gateway.openapi import operations
 from streams.parsing.errors import Code
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
-INPUTS = ("DocumentPatch", "PingInput", "ReprocessInput", "SearchInput", "TryInput", "UploadInput")
+INPUTS = (
+    "DocumentPatch",
+    "LetterSelection",
+    "PingInput",
+    "ReprocessInput",
+    "SearchInput",
+    "TryInput",
+    "UploadInput",
+)
 OPTIONAL = ("ApiProblem", "Problem", "FieldAnswer", "Place")
 
 
