@@ -3,7 +3,6 @@
 import contextlib
 import functools
 from collections.abc import AsyncIterator
-from types import FrameType
 from typing import Any, Final
 
 import uvicorn
@@ -12,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from gateway import health as checks
 from gateway import logs, openapi, problems
+from gateway.life import Life, Server
 from gateway.metrics import Metrics
 from gateway.middleware import Edge
 from gateway.routes import (
@@ -29,7 +29,7 @@ from gateway.routes import (
 )
 from gateway.routes import problems as problem_pages
 from gateway.settings import GatewaySettings
-from gateway.state import State, opened
+from gateway.state import opened
 
 ROUTERS: Final = (
     uploads.router,
@@ -54,7 +54,7 @@ MODELS: Final = (*uploads.MODELS, *document_types.MODELS)
 
 def create_app(settings: GatewaySettings) -> FastAPI:
     """Returns: the application; its lifespan opens the clients and closes them."""
-    metrics = Metrics()
+    metrics, life = Metrics(), Life()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -64,10 +64,11 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             yield
 
     app = _routed(lifespan=lifespan)
+    app.state.life = life
     url = settings.public_url or "/"
     app.openapi = functools.cache(lambda: openapi.document(app, MODELS, url))  # type: ignore[method-assign]
     problems.install(app)
-    app.add_middleware(Edge, settings=settings, metrics=metrics)
+    app.add_middleware(Edge, settings=settings, metrics=metrics, life=life)
     return app
 
 
@@ -77,7 +78,7 @@ def openapi_document() -> dict[str, Any]:
 
 
 def serve(settings: GatewaySettings) -> None:
-    """Serve until SIGTERM or SIGINT; calls in flight get time to end."""
+    """Serve until SIGTERM or SIGINT, then drain; calls in flight get time to end."""
     logs.configure(settings)
     app = create_app(settings)
     config = uvicorn.Config(
@@ -94,21 +95,14 @@ def serve(settings: GatewaySettings) -> None:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    _Server(config, app).run()
 
-
-class _Server(uvicorn.Server):
-    """Ends the waiting of calls as soon as it is told to stop, so that they are answered."""
-
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
-        super().__init__(config)
-        self._app = app
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
-        state: State | None = getattr(self._app.state, "gateway", None)
-        if state is not None:
+    def stop_waiting() -> None:
+        # A signal may come before the lifespan has opened anything.
+        if (state := getattr(app.state, "gateway", None)) is not None:
             state.results.stop_waiting()
+
+    server = Server(config, app.state.life, settings.drain, stop_waiting)
+    server.run(sockets=[server.bind()])
 
 
 def _routed(lifespan: Any = None) -> FastAPI:  # noqa: ANN401 - Starlette's lifespan

@@ -23,6 +23,8 @@ _HTTP: Final = {
     "idempotency-key-reused": "The key was used with another body. Use a new key for a new body.",
     "unavailable": "A server behind the gateway does not answer. Try again after Retry-After.",
     "queue-full": "Too many requests wait for the brokers. Nothing was taken; try again.",
+    "overloaded": "So much waits that new work would take too long. Try again after Retry-After.",
+    "busy": "Too many uploads come in at once. Nothing was taken; try again after Retry-After.",
     "maybe-accepted": "It is unknown whether the request arrived. Repeat it with idempotency_key.",
     "internal-error": "A fault of the server. It has been logged with the id in X-Correlation-ID.",
     "error": "The request was refused. The status says why.",

@@ -1,6 +1,5 @@
 """Vectors of search queries, from an Ollama API; without one, search goes by words."""
 
-import time
 from collections import OrderedDict
 from typing import Final
 
@@ -8,26 +7,35 @@ import httpx
 import structlog
 from ollama import AsyncClient, ResponseError
 
+from gateway.breaker import Breaker
 from gateway.settings import GatewaySettings
 from schemas.embedding_text import prepare
 
 _CACHED: Final = 2048
+_FAILURES: Final = 2
 _PAUSE_S: Final = 5.0
 _MAX_CHARS: Final = 2000
 _FAULTS = (ResponseError, httpx.HTTPError, ConnectionError, TimeoutError, ValueError)
 _log = structlog.get_logger("gateway.embedder")
 
 
+class MissingModel(LookupError):
+    """The model server does not have the embedding model; the text says how it is had."""
+
+
 class Embedder:
-    """The client, a cache of its answers, and a pause after a failure."""
+    """The client, a cache of its answers, and a breaker: an outage costs few searches their time.
+
+    `breaker` is open while the model server is taken to be away.
+    """
 
     def __init__(self, settings: GatewaySettings, client: AsyncClient | None = None) -> None:
-        self._model = settings.embedding_model
+        self.model = settings.embedding_model
         self._dimensions = settings.embedding_dimensions
         timeout_s = settings.embed_timeout.total_seconds()
         self._client = client or AsyncClient(host=settings.ollama_url, timeout=timeout_s)
         self._cache: OrderedDict[str, list[float]] = OrderedDict()
-        self._away_until = 0.0
+        self.breaker = Breaker(failures=_FAILURES, pause_s=_PAUSE_S)
 
     async def embed(self, query: str) -> list[float] | None:
         """Returns: the query's vector; none where the model server is away or answers oddly.
@@ -40,8 +48,7 @@ class Embedder:
         if (known := self._cache.get(prepared)) is not None:
             self._cache.move_to_end(prepared)
             return known
-        # One slow failure is enough: the searches right after it do not wait for another.
-        if time.monotonic() < self._away_until:
+        if not self.breaker.admits():
             return None
         vector = await self._ask(prepared)
         if vector is not None:
@@ -55,12 +62,15 @@ class Embedder:
 
         Raises:
             ResponseError, httpx.HTTPError, ConnectionError: the server does not answer.
-            LookupError: it does not have the embedding model.
+            MissingModel: it does not have the embedding model.
         """
         models = {model.model or "" for model in (await self._client.list()).models}
-        wanted = self._model
+        wanted = self.model
         if not {wanted, f"{wanted}:latest", wanted.removesuffix(":latest")} & models:
-            raise LookupError(f"the model server does not have {wanted}")
+            raise MissingModel(
+                f"the model {wanted} is missing; run `ollama pull {wanted}` where the model server "
+                "runs"
+            )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -68,12 +78,24 @@ class Embedder:
 
     async def _ask(self, prepared: str) -> list[float] | None:
         try:
-            answer = await self._client.embed(model=self._model, input=prepared, truncate=True)
+            answer = await self._client.embed(model=self.model, input=prepared, truncate=True)
             vector = [float(number) for number in answer.embeddings[0]]
             if len(vector) != self._dimensions or not any(vector):
                 raise ValueError(f"{len(vector)} dimensions instead of {self._dimensions}")
         except (*_FAULTS, IndexError) as error:
-            self._away_until = time.monotonic() + _PAUSE_S
+            self.breaker.failed(_reason(error))
             _log.warning("no query vector, searching by words", error=str(error)[:200])
             return None
+        self.breaker.succeeded()
         return vector
+
+
+def _reason(error: Exception) -> str:
+    """Returns: what went wrong, without the addresses that the client's texts may have."""
+    if isinstance(error, ResponseError):
+        return f"it answered with status {error.status_code}"
+    if isinstance(error, (TimeoutError, httpx.TimeoutException)):
+        return "it did not answer in time"
+    if isinstance(error, (ConnectionError, httpx.TransportError)):
+        return "the model server does not answer"
+    return "its answer is not a usable vector"

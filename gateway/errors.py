@@ -14,6 +14,8 @@ GatewayError
 ├── RequestFailed          own  the result of a request that was waited for
 └── Unavailable            503  a server behind the gateway is away
     ├── QueueFull          503  too many records wait for the brokers
+    ├── Overloaded         503  accepted work would take longer than is allowed
+    ├── Busy               503  too many uploads come in already
     └── MaybePublished     503  the record may or may not be in the log
 """
 
@@ -51,6 +53,7 @@ class GatewayError(Exception):
         retry_after_s: int | None = None,
         idempotency_key: str | None = None,
         request_id: str | None = None,
+        expected_wait_s: float | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -59,6 +62,7 @@ class GatewayError(Exception):
         self.retry_after_s = retry_after_s
         self.idempotency_key = idempotency_key
         self.request_id = request_id
+        self.expected_wait_s = expected_wait_s
 
     def problem(self, instance: str | None = None) -> ApiProblem:
         """Returns: the problem document, without anything of the server's insides."""
@@ -73,6 +77,7 @@ class GatewayError(Exception):
             errors=self.errors,
             retry_after_s=self.retry_after_s,
             idempotency_key=self.idempotency_key,
+            expected_wait_s=self.expected_wait_s,
         )
 
 
@@ -176,7 +181,12 @@ class Unavailable(GatewayError):
     status, code, title = 503, "unavailable", "Temporarily unavailable"
 
     def __init__(
-        self, detail: str, *, retry_after_s: float = 5, idempotency_key: str | None = None
+        self,
+        detail: str,
+        *,
+        retry_after_s: float = 5,
+        idempotency_key: str | None = None,
+        expected_wait_s: float | None = None,
     ) -> None:
         seconds = max(1, math.ceil(retry_after_s))
         super().__init__(
@@ -184,6 +194,7 @@ class Unavailable(GatewayError):
             retry_after_s=seconds,
             headers={"Retry-After": str(seconds)},
             idempotency_key=idempotency_key,
+            expected_wait_s=expected_wait_s,
         )
 
 
@@ -191,6 +202,18 @@ class QueueFull(Unavailable):
     """Too many records wait for the brokers; nothing was published."""
 
     code, title = "queue_full", "Too many requests in flight"
+
+
+class Overloaded(Unavailable):
+    """So much waits that what is accepted now would take longer than is allowed."""
+
+    code, title = "overloaded", "Overloaded"
+
+
+class Busy(Unavailable):
+    """As many uploads as are allowed come in already; nothing of this one was read."""
+
+    code, title = "busy", "Too many uploads at once"
 
 
 class MaybePublished(Unavailable):

@@ -80,6 +80,6 @@ def _quieten() -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("httpx", "httpcore", "opensearch", "botocore", "aiobotocore"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    for name in ("gateway.kafka.publisher", "gateway.kafka.results"):
-        logger = logging.getLogger(name)
+    for name in ("publisher", "results", "backlog"):
+        logger = logging.getLogger(f"gateway.kafka.{name}")
         logger.filters[:] = [RateLimit()]

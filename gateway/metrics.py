@@ -1,5 +1,6 @@
 """Every metric of the gateway, in one catalogue."""
 
+import math
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -51,6 +52,18 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.expected_wait = Gauge(
+            "actionstream_expected_wait_seconds",
+            "Estimate of how long a document accepted now will take; NaN while unknown. Where it "
+            "stays high, add workers or model slots.",
+            registry=self.registry,
+        )
+        self.backlog = Gauge(
+            "actionstream_waiting_documents",
+            "Documents accepted and not finished, of all tenants; NaN while unknown.",
+            registry=self.registry,
+        )
+
     def count_published(self, topic: str, outcome: str) -> None:
         """Count one record that was published, or was not."""
         self.published.labels(topic, outcome).inc()
@@ -58,3 +71,14 @@ class Metrics:
     def watch_waiting(self, count: Callable[[], int]) -> None:
         """Show how many calls wait, asked for at each scrape."""
         self.waiting.set_function(count)
+
+    def watch_backlog(
+        self, expected_wait_s: Callable[[], float | None], waiting: Callable[[], int | None]
+    ) -> None:
+        """Show the estimate, asked for at each scrape."""
+        self.expected_wait.set_function(lambda: _number(expected_wait_s()))
+        self.backlog.set_function(lambda: _number(waiting()))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import GatewayError, TooLarge
+from gateway.life import Life
 from gateway.metrics import Metrics
 from gateway.problems import rendered
 from gateway.settings import GatewaySettings
@@ -44,6 +45,7 @@ class _Exchange:
     began: float = field(default_factory=time.perf_counter)
     status: int = 0
     sent_bytes: int = 0
+    body_read: bool = False
 
     @property
     def route(self) -> str:
@@ -54,8 +56,11 @@ class _Exchange:
 class Edge:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, settings: GatewaySettings, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: GatewaySettings, metrics: Metrics, life: Life
+    ) -> None:
         self._app = app
+        self._life = life
         self._settings = settings
         self._metrics = metrics
 
@@ -66,7 +71,7 @@ class Edge:
             return
         # Handlers leave their ids here; routers hand copies of the scope on, but this dict is one.
         scope["state"] = dict(scope.get("state", {}))
-        exchange = _Exchange(scope, uuid7().hex)
+        exchange = _Exchange(scope, uuid7().hex, body_read=not _has_body(scope))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(http_id=exchange.http_id)
         with self._metrics.in_flight.track_inprogress():
@@ -78,6 +83,10 @@ class Edge:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 _add_headers(message, exchange)
+                # Closing before the whole body has come in would reset the connection, and the
+                # client might never see the answer.
+                if self._life.draining and exchange.body_read:
+                    MutableHeaders(scope=message)["connection"] = "close"
             elif message["type"] == "http.response.body":
                 exchange.sent_bytes += len(message.get("body", b""))
             await send(message)
@@ -86,7 +95,7 @@ class Edge:
         limit = self._limit(scope)
         try:
             _refuse_too_large(scope, limit)
-            await self._app(scope, _limited(receive, limit), answering)
+            await self._app(scope, _limited(receive, limit, exchange), answering)
         except GatewayError as error:
             await self._fail(exchange, error, receive, answering)
         except Exception as error:
@@ -136,6 +145,11 @@ def _add_headers(message: Message, exchange: _Exchange) -> None:
     headers.setdefault("x-correlation-id", state.get("correlation_id", exchange.http_id))
 
 
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
 def _refuse_too_large(scope: Scope, limit: int) -> None:
     length = Headers(scope=scope).get("content-length", "")
     if length.isdecimal() and int(length) > limit:
@@ -146,7 +160,7 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"the body is above the limit of {limit} bytes; send less at once")
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
+def _limited(receive: Receive, limit: int, exchange: _Exchange) -> Receive:
     """Wrap `receive` so that a body without a length, or with a false one, ends at the limit."""
     taken = 0
 
@@ -155,6 +169,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         if message["type"] == "http.request":
             taken += len(message.get("body", b""))
+            exchange.body_read = not message.get("more_body", False)
             if taken > limit:
                 raise _too_large(limit)
         return message

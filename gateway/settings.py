@@ -55,6 +55,26 @@ class GatewaySettings(
         description="Longest wait for the brokers to acknowledge a request's record.",
     )
 
+    max_expected_wait: timedelta | None = Field(
+        default=None,
+        gt=timedelta(0),
+        description="New work on documents is refused with 503 while it is expected to take longer "
+        "than this; always accepted if absent.",
+    )
+    drain: timedelta = Field(
+        default=timedelta(0),
+        ge=timedelta(0),
+        le=timedelta(minutes=5),
+        description="How long it goes on serving after SIGTERM while /ready says 503; longer than "
+        "load balancers need to notice.",
+    )
+
+    max_uploads: int = Field(
+        default=32,
+        ge=1,
+        description="Uploads whose bytes come in at once, each of which takes up to 16 MiB of "
+        "memory; others get 503.",
+    )
     max_upload_bytes: int = Field(
         default=100 * 1024**2, ge=1, description="Largest body of POST /v1/documents."
     )

@@ -1,17 +1,23 @@
 """What one gateway process holds: settings and clients, opened and closed by the lifespan."""
 
+import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from opensearchpy import AsyncOpenSearch
 from starlette.concurrency import run_in_threadpool
 
+from gateway.admission import Admission
+from gateway.backlog import Backlog
 from gateway.cursors import Cursors
 from gateway.database import Reader
 from gateway.embedder import Embedder
+from gateway.lag import IntakeLag
 from gateway.metrics import Metrics
 from gateway.publisher import Publisher
+from gateway.queries.backlog import progress
 from gateway.results import Results
 from gateway.settings import GatewaySettings
 from gateway.storage import Storage
@@ -32,6 +38,8 @@ class State:
     embedder: Embedder
     publisher: Publisher
     results: Results
+    backlog: Backlog
+    admission: Admission
 
 
 @contextlib.asynccontextmanager
@@ -51,6 +59,7 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
         results = Results(settings)
         stack.push_async_callback(run_in_threadpool, results.close)
         metrics.watch_waiting(lambda: results.waiting)
+        backlog = await stack.enter_async_context(_estimating(settings, reader, metrics))
         yield State(
             settings=settings,
             ids=Ids(secret),
@@ -62,7 +71,25 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
             embedder=embedder,
             publisher=publisher,
             results=results,
+            backlog=backlog,
+            admission=Admission(settings, backlog),
         )
+
+
+@contextlib.asynccontextmanager
+async def _estimating(
+    settings: GatewaySettings, reader: Reader, metrics: Metrics
+) -> AsyncIterator[Backlog]:
+    backlog = Backlog(IntakeLag(settings), functools.partial(progress, reader))
+    metrics.watch_backlog(
+        lambda: backlog.estimate.expected_wait_s, lambda: backlog.estimate.waiting
+    )
+    task = asyncio.create_task(backlog.run())
+    try:
+        yield backlog
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _search_client(settings: GatewaySettings) -> AsyncOpenSearch:

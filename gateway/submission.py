@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -24,7 +24,10 @@ from schemas.envelope import Envelope
 from schemas.ids import DOCUMENT, REQUEST
 from schemas.messages import Message
 from schemas.states import FINAL
-from schemas.topics import Topic
+from schemas.topics import PROCESS_DOCUMENT, REPROCESS_DOCUMENT, TRY_DOCUMENT_TYPE, Topic
+
+DOCUMENT_WORK: Final = frozenset({PROCESS_DOCUMENT, REPROCESS_DOCUMENT, TRY_DOCUMENT_TYPE})
+"""Topics of the requests that wait behind other documents, and so bear an expected wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +172,21 @@ class _Pending:
 
     def shown(self, row: Row | None) -> RequestState:
         """Returns: the row as clients see it, or the state of what was only just accepted."""
-        if row is not None:
-            return requests.shown(row)
-        return requests.accepted(
-            self._claim.request_id,
-            kind=self._order.topic.name,
-            document_id=self._order.document_id,
-            correlation_id=self._claim.correlation_id,
+        topic = self._order.topic
+        found = (
+            requests.shown(row)
+            if row is not None
+            else requests.accepted(
+                self._claim.request_id,
+                kind=topic.name,
+                document_id=self._order.document_id,
+                correlation_id=self._claim.correlation_id,
+            )
         )
+        if topic not in DOCUMENT_WORK or found.status in FINAL:
+            return found
+        expected_s = self._state.backlog.estimate.expected_wait_s
+        return found.model_copy(update={"expected_wait_s": expected_s})
 
     async def _publish(self) -> None:
         order, principal = self._order, self._call.principal

@@ -141,6 +141,7 @@ async def _item(state: State, call: Call, taken: Taken, options: UploadOptions) 
             status=Status.FAILED,
             status_url=None,
             retry_after_s=problem.retry_after_s,
+            expected_wait_s=None,
             correlation_id=options.correlation_id or call.correlation_id,
             result=None,
             problem=problem,

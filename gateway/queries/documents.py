@@ -10,7 +10,7 @@ from gateway.database import Reader, Row
 from gateway.deps import Principal
 from gateway.errors import Deleted
 from gateway.queries.conditions import compiled
-from gateway.queries.requests import ASK_AGAIN_S
+from gateway.queries.requests import ASK_AGAIN_S, attempt
 from gateway.queries.scope import owned
 from schemas.api.documents import (
     ChildDocument,
@@ -63,7 +63,10 @@ _STEP: Final = (
     "fence",
     "failures",
     "crashes",
+    "attempts_allowed",
+    "retry_at",
     "waiting_for",
+    "waiting_since",
     "waited_ms",
     "problem",
 )
@@ -213,9 +216,13 @@ def _step(row: Row) -> TimelineStep:
         finished_at=finished,
         duration_ms=None if finished is None else int((finished - started).total_seconds() * 1000),
         attempts=row["fence"],
+        attempt=attempt(row),
+        attempts_allowed=row["attempts_allowed"],
+        retry_at=row["retry_at"],
         failures=row["failures"],
         crashes=row["crashes"],
         waiting_for=row["waiting_for"],
+        waiting_since=row["waiting_since"],
         waited_ms=row["waited_ms"],
         problem=None if problem is None else Problem.model_validate(problem),
     )

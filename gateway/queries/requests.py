@@ -7,10 +7,10 @@ from sqlalchemy import select
 from gateway.database import Reader, Row
 from gateway.deps import Principal
 from gateway.queries.scope import owned
-from schemas.api.requests import RequestState
+from schemas.api.requests import RequestState, Waiting
 from schemas.problems import Problem
-from schemas.states import FINAL, Status
-from schemas.tables import REQUESTS
+from schemas.states import FINAL, Status, StepState
+from schemas.tables import REQUESTS, STEPS
 
 ASK_AGAIN_S: Final = 2
 """Seconds after which asking again may tell something new."""
@@ -34,7 +34,50 @@ async def find(reader: Reader, principal: Principal, request_id: str) -> Row | N
     return await reader.row(statement)
 
 
-def shown(row: Row) -> RequestState:
+async def waiting(reader: Reader, principal: Principal, request_id: str) -> Waiting | None:
+    """Returns: what the request waits for, if any of its steps waits; the latest of them."""
+    columns = STEPS.c
+    statement = (
+        select(
+            columns.stage,
+            columns.state,
+            columns.waiting_for,
+            columns.waiting_since,
+            columns.failures,
+            columns.attempts_allowed,
+            columns.retry_at,
+        )
+        .where(
+            columns.request_id == request_id,
+            columns.state == StepState.WAITING,
+            *owned(STEPS, principal),
+        )
+        .order_by(columns.waiting_since.desc().nulls_last())
+        .limit(1)
+    )
+    row = await reader.row(statement)
+    if row is None:
+        return None
+    return Waiting(
+        stage=row["stage"],
+        waiting_for=row["waiting_for"],
+        since=row["waiting_since"],
+        attempt=attempt(row),
+        attempts_allowed=row["attempts_allowed"],
+        retry_at=row["retry_at"],
+    )
+
+
+def attempt(step: Row) -> int:
+    """Returns: which attempt a step is at, or comes to next while it waits; the last one's if dead.
+
+    Claims that ended without an answer, by an outage or a crash, are no attempts.
+    """
+    failed: int = step["failures"]
+    return max(1, failed if step["state"] == StepState.DEAD else failed + 1)
+
+
+def shown(row: Row, *, waits: Waiting | None = None) -> RequestState:
     """Returns: a request's row as clients see it."""
     status = Status(row["status"])
     problem = row["problem"]
@@ -45,6 +88,8 @@ def shown(row: Row) -> RequestState:
         status=status,
         status_url=status_url(row["request_id"]),
         retry_after_s=None if status in FINAL else ASK_AGAIN_S,
+        expected_wait_s=None,
+        waiting=waits,
         correlation_id=row["correlation_id"],
         result=row["result"],
         problem=None if problem is None else Problem.model_validate(problem),
@@ -68,6 +113,8 @@ def accepted(
         status=Status.ACCEPTED,
         status_url=status_url(request_id),
         retry_after_s=ASK_AGAIN_S,
+        expected_wait_s=None,
+        waiting=None,
         correlation_id=correlation_id,
         result=None,
         problem=None,

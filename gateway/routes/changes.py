@@ -75,6 +75,7 @@ async def reprocess_document(
     call: CallDep,
 ) -> RequestState:
     """Runs the whole pipeline over a document again; earlier runs are kept. Does not wait."""
+    state.admission.document_work()
     message = ReprocessDocument(document_id=document_id, type=None if body is None else body.type)
     found = await _changed(state, call, REPROCESS_DOCUMENT, message, default_wait_s=0.0)
     return succeeded(found, request, response)

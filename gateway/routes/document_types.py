@@ -90,6 +90,7 @@ async def try_document_type(
     call: CallDep,
 ) -> RequestState:
     """Reads one document by a type and stores nothing but the answer; waits 30 s by default."""
+    state.admission.document_work()
     definition = None
     if body.definition is not None:
         definition = _definition({"name": name, **body.definition}, "/definition")

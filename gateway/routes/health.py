@@ -20,22 +20,20 @@ _UNAVAILABLE: Final = 503
 
 @router.get("/health", responses={503: {"model": Health}})
 async def get_health(request: Request, response: Response) -> Health:
-    """Each dependency with its latency, and whether calls can be served."""
+    """Servers, workers, models and the backlog; degraded or worse says why in detail."""
     checks: health.Health = request.app.state.health
-    found = await checks.dependencies()
-    missing = {one.name for one in found if not one.ok}
-    if missing & health.REQUIRED:
+    found = await checks.report()
+    if found.status == "unavailable":
         response.status_code = _UNAVAILABLE
-        status = "unavailable"
-    else:
-        status = "degraded" if missing else "ok"
-    return Health.model_validate(
-        {
-            "status": status,
-            "version": app_version(),
-            "uptime_s": round(time.monotonic() - _STARTED, 1),
-            "dependencies": found,
-        }
+    return Health(
+        status=found.status,
+        detail=list(found.detail),
+        version=app_version(),
+        uptime_s=round(time.monotonic() - _STARTED, 1),
+        dependencies=list(found.dependencies),
+        workers=list(found.workers),
+        models=list(found.models),
+        backlog=found.backlog,
     )
 
 
@@ -45,11 +43,13 @@ async def get_readiness(request: Request, response: Response, state: StateDep) -
     checks: health.Health = request.app.state.health
     missing = [
         one.name
-        for one in await checks.dependencies()
+        for one in (await checks.report()).dependencies
         if not one.ok and one.name in health.REQUIRED
     ]
     if not state.results.ready:
         missing.append("results")
+    if request.app.state.life.draining:
+        missing.append("the end: this gateway stops, ask another")
     if missing:
         response.status_code = _UNAVAILABLE
     return Readiness(ready=not missing, waiting_for=missing)

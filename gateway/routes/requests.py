@@ -6,13 +6,23 @@ from fastapi import APIRouter, Request, Response
 
 from gateway.answers import note_ids
 from gateway.database import Row
-from gateway.deps import CallerDep, PreferHeader, SecuredRoute, StateDep, WaitQuery, wanted_wait
+from gateway.deps import (
+    CallerDep,
+    PreferHeader,
+    Principal,
+    SecuredRoute,
+    StateDep,
+    WaitQuery,
+    wanted_wait,
+)
 from gateway.errors import NotFound
 from gateway.queries import requests
 from gateway.results import TooManyWaiters
+from gateway.state import State
 from gateway.submission import until_final
 from schemas.api.requests import RequestState
 from schemas.ids import REQUEST
+from schemas.states import Status
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=SecuredRoute)
 
@@ -42,8 +52,16 @@ async def get_request(
             row = await until_final(read, waiter, deadline)
     except TooManyWaiters:
         row = await read()
-    found = requests.accepted(request_id) if row is None else requests.shown(row)
+    found = requests.accepted(request_id) if row is None else await _shown(state, caller, row)
     note_ids(request, found.correlation_id, request_id=request_id, document_id=found.document_id)
     if found.retry_after_s is not None:
         response.headers["Retry-After"] = str(found.retry_after_s)
     return found
+
+
+async def _shown(state: State, caller: Principal, row: Row) -> RequestState:
+    if row["status"] != Status.WAITING:
+        return requests.shown(row)
+    return requests.shown(
+        row, waits=await requests.waiting(state.reader, caller, row["request_id"])
+    )

@@ -61,15 +61,18 @@ async def upload_documents(
     Answers at once with ids to ask with or, where wait_s is given and suffices, with the result.
     Of several files each has its own outcome in items.
     """
+    state.admission.document_work()
     kind = request.headers.get("content-type", "")
     name = kind.partition(";")[0].strip().lower()
     if name == "application/json":
-        body = await _body(request, state.settings.max_json_upload_bytes)
-        taken, options = await take_json(state, call, body)
+        with state.admission.upload():
+            body = await _body(request, state.settings.max_json_upload_bytes)
+            taken, options = await take_json(state, call, body)
         return answered(await enter(state, call, taken, options), request, response)
     if name != "multipart/form-data":
         raise UnsupportedMediaType("send multipart/form-data with a part file, or application/json")
-    files, options = await take_form(state, call, request.stream(), kind)
+    with state.admission.upload():
+        files, options = await take_form(state, call, request.stream(), kind)
     if len(files) == 1:
         return answered(await enter(state, call, files[0], options), request, response)
     items = await enter_each(state, call, files, options)

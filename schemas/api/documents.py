@@ -128,9 +128,15 @@ class TimelineStep(Output):
     finished_at: datetime | None = Field(description="When it was settled.")
     duration_ms: int | None = Field(description="From claim to settlement, milliseconds.")
     attempts: int = Field(description="How often it was claimed.")
+    attempt: int = Field(description="The attempt at work, or the next one while it waits, from 1.")
+    attempts_allowed: int | None = Field(
+        description="After so many attempts it fails; null where none has failed."
+    )
+    retry_at: datetime | None = Field(description="When the next attempt is due.")
     failures: int = Field(description="Attempts that ended with an error.")
     crashes: int = Field(description="Attempts whose worker died.")
     waiting_for: str | None = Field(description="What it waits for now.")
+    waiting_since: datetime | None = Field(description="Since when it waits.")
     waited_ms: int = Field(description="Time it spent waiting for others, milliseconds.")
     problem: Problem | None = Field(description="Why it failed.")
 

@@ -11,6 +11,10 @@ class ApiProblem(Problem):
     retry_after_s: int | None = Field(
         default=None, description="Seconds to wait before trying again, where that can help."
     )
+    expected_wait_s: float | None = Field(
+        default=None,
+        description="Seconds that work accepted now is expected to take, where that is why.",
+    )
     idempotency_key: str | None = Field(
         default=None,
         description="Repeat the call with this key where it is not known whether it arrived.",

@@ -10,6 +10,19 @@ from schemas.problems import Problem
 from schemas.states import Status
 
 
+class Waiting(Output):
+    """What a request waits for: something that is away, or the time of its next attempt."""
+
+    stage: str = Field(description="The stage whose work waits.")
+    waiting_for: str | None = Field(description="What it waits for, such as models.")
+    since: datetime | None = Field(description="Since when it waits.")
+    attempt: int = Field(description="The attempt that comes next, from 1.")
+    attempts_allowed: int | None = Field(description="After so many it fails; null: no limit.")
+    retry_at: datetime | None = Field(
+        description="When the next attempt is due; null while what it waits for is away for all."
+    )
+
+
 class RequestState(Output):
     """A request's state, and its result once it has one."""
 
@@ -19,6 +32,11 @@ class RequestState(Output):
     status: Status = Field(description="completed, failed and cancelled are final.")
     status_url: str = Field(description="Path to ask for this state again; wait_s works there.")
     retry_after_s: int | None = Field(description="Seconds to wait before asking; null when final.")
+    expected_wait_s: float | None = Field(
+        description="Seconds that a document accepted now is expected to take, an estimate; null "
+        "if nothing is known, the request is final, or it is not about work on a document."
+    )
+    waiting: Waiting | None = Field(description="What it waits for, while status is waiting.")
     correlation_id: str | None = Field(description="The client's own id, or the request's.")
     result: dict[str, Any] | None = Field(description="What came out, once completed.")
     problem: Problem | None = Field(description="What went wrong, once failed.")
@@ -35,6 +53,9 @@ class UploadItem(Output):
     status: Status = Field(description="State of its request.")
     status_url: str | None = Field(description="Path to ask for the state of its request.")
     retry_after_s: int | None = Field(description="Seconds to wait before asking or trying again.")
+    expected_wait_s: float | None = Field(
+        description="Seconds that a document accepted now is expected to take, an estimate."
+    )
     correlation_id: str | None = Field(description="The client's own id, or the request's.")
     result: dict[str, Any] | None = Field(description="What came out, once completed.")
     problem: Problem | None = Field(description="What went wrong.")

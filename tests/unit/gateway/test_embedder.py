@@ -36,12 +36,13 @@ async def test_the_same_words_are_asked_once(nowhere: GatewaySettings) -> None:
     "answer", [ConnectionError("away"), TimeoutError(), [1, 2], [0, 0, 0], None]
 )
 async def test_without_a_usable_vector_there_is_none(nowhere: GatewaySettings, answer: Any) -> None:
-    """Away, slow, of another length, zero or empty: none, and the next searches do not wait."""
-    ollama = FakeOllama(answer)
+    """Away, slow, of another length, zero or empty: none; after the second nobody waits again."""
+    ollama = FakeOllama(answer, answer)
     embedder = Embedder(nowhere, ollama)  # type: ignore[arg-type]
-    assert await embedder.embed("a") is None
-    assert await embedder.embed("b") is None
-    assert len(ollama.asked) == 1
+    assert [await embedder.embed(query) for query in "abc"] == [None, None, None]
+    assert len(ollama.asked) == 2
+    assert embedder.breaker.state == "open"
+    assert embedder.breaker.reason
 
 
 async def test_nothing_to_embed_asks_nobody(nowhere: GatewaySettings) -> None:
