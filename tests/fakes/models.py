@@ -25,6 +25,7 @@ class FakeModels:
     sees: bool = False
     seconds: float = 0.0
     asked: list[str] = field(default_factory=list)
+    dimensions: dict[str, int] = field(default_factory=dict)
 
     async def answer(
         self, *, system: str, user: str, schema: dict[str, Any], images: Sequence[bytes] = ()
@@ -34,13 +35,17 @@ class FakeModels:
         await asyncio.sleep(self.seconds)
         return self.reply(user, schema)
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        return [_vector(text) for text in texts]
+    async def embed(
+        self, texts: Sequence[str], *, model: str | None = None, record: str | None = None
+    ) -> list[list[float]]:
+        del record
+        length = self.dimensions.get(model or self.embedding_model, DIMENSIONS)
+        return [_vector(text, length) for text in texts]
 
 
-def _vector(text: str) -> list[float]:
+def _vector(text: str, length: int) -> list[float]:
     digest = hashlib.sha256(text.encode()).digest()
-    return [(digest[i % 32] + 1) / 256 for i in range(DIMENSIONS)]
+    return [(digest[i % 32] + 1) / 256 for i in range(length)]
 
 
 @dataclass

@@ -31,6 +31,13 @@ async def succeed(message: Ping, work: Work) -> Outcome:
     return Outcome()
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if holds():
+            return
+        await asyncio.sleep(0.001)
+
+
 def returned(world: World) -> Incoming:
     """Returns: the record as the delay consumer gives it back, once it is due."""
     sent = world.publisher.records[-1]
@@ -132,8 +139,7 @@ async def test_many_bugs_in_a_row_stop_the_stage(world: World, stage_of: StageOf
     for number in range(2):
         await world.runner.run(stage_of(bug), world.record(request_id=f"request-{number}"))
     waiting = asyncio.create_task(world.runner.run(stage_of(bug), world.record()))
-    while not world.runner.stopped:
-        await asyncio.sleep(0.005)
+    await until(lambda: bool(world.runner.stopped))
     behind = asyncio.create_task(
         world.runner.run(stage_of(succeed), world.record(request_id="request-3"))
     )
