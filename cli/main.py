@@ -37,6 +37,7 @@ def main() -> None:
 
 app.command()(roles.gateway)
 app.command()(roles.worker)
+app.command()(roles.delay)
 app.command()(roles.migrate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")

@@ -12,6 +12,23 @@ _REPEAT_SECONDS = 10.0
 _NOISY = ("aiokafka", "faust", "mode", "botocore", "aiobotocore", "opensearch", "httpx")
 
 
+class Seldom:
+    """Tells whether a line that may come very often is to be logged: once in ten seconds."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], float] = {}
+
+    def __call__(self, source: str, line: str) -> bool:
+        """Returns: whether this line of this source is logged now."""
+        key, now = (source, line), time.monotonic()
+        if now - self._seen.get(key, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
+            return False
+        if len(self._seen) > 1000:  # noqa: PLR2004 - a bound, not a tuned number
+            self._seen.clear()
+        self._seen[key] = now
+        return True
+
+
 class RateLimit(logging.Filter):
     """Lets the same line of a library through once in ten seconds.
 
@@ -20,19 +37,11 @@ class RateLimit(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: dict[tuple[str, str], float] = {}
+        self._seldom = Seldom()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Returns: whether the line is logged."""
-        if record.levelno < logging.WARNING:
-            return True
-        key, now = (record.name, str(record.msg)), time.monotonic()
-        if now - self._seen.get(key, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
-            return False
-        if len(self._seen) > 1000:  # noqa: PLR2004 - a bound, not a tuned number
-            self._seen.clear()
-        self._seen[key] = now
-        return True
+        return record.levelno < logging.WARNING or self._seldom(record.name, str(record.msg))
 
 
 def configure(settings: LogSettings) -> None:

@@ -1,4 +1,4 @@
-"""The roles, gateway and worker, and the command that prepares the servers for them."""
+"""The roles, gateway, worker and delay, and the command that prepares the servers for them."""
 
 import asyncio
 from enum import StrEnum
@@ -37,6 +37,15 @@ def worker(
     from streams.settings import Settings
 
     run(load(Settings), stages.value)
+
+
+def delay() -> None:
+    """Hold records between attempts and return each when it is due, until Ctrl-C or SIGTERM."""
+    from cli.settings import load
+    from streams.delay.app import run
+    from streams.settings import ConsumerSettings
+
+    run(load(ConsumerSettings))
 
 
 def migrate(

@@ -24,7 +24,17 @@ def test_help_imports_nothing_heavy() -> None:
 def test_help_lists_every_command() -> None:
     """The help names the roles and the tools, and not the command for developers."""
     shown = CliRunner().invoke(app, ["--help"]).output
-    for name in ("gateway", "worker", "migrate", "topics", "documents", "search", "demo", "doctor"):
+    for name in (
+        "gateway",
+        "worker",
+        "delay",
+        "migrate",
+        "topics",
+        "documents",
+        "search",
+        "demo",
+        "doctor",
+    ):
         assert name in shown
     assert "docs" not in shown
 
