@@ -1,5 +1,6 @@
 """Dead letters: what could not be worked off, looked at, sent again or discarded."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -24,6 +25,7 @@ from schemas.topics import DISCARD_DEAD_LETTERS, REDRIVE_DEAD_LETTERS, Topic
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], route_class=SecuredRoute)
 
+_ID: Final = re.compile(r"dl_[0-9a-f]{32}", re.ASCII)
 _PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}}
 
 
@@ -133,7 +135,8 @@ def _check_operator(principal: Principal) -> None:
 
 async def _known(state: State, principal: Principal, letter_id: str) -> DeadLetterDetail:
     _check_operator(principal)
-    found = await dead_letters.find(state.reader, principal, letter_id)
+    known = _ID.fullmatch(letter_id) is not None
+    found = await dead_letters.find(state.reader, principal, letter_id) if known else None
     if found is None:
         raise NotFound("there is no such dead letter; check the id")
     return found

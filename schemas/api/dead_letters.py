@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from schemas.api.model import Input, Output
+from schemas.api.model import Input, Output, Text
 from schemas.messages import DeadLetterId
 from schemas.states import LetterState
 
@@ -37,7 +37,7 @@ class LetterFilter(LetterConditions):
     state: LetterState = Field(
         default=LetterState.DEAD, description="dead: nobody has decided on it yet."
     )
-    document_id: Annotated[str, StringConstraints(max_length=128)] | None = Field(
+    document_id: Annotated[Text, StringConstraints(max_length=128)] | None = Field(
         default=None, description="Of this document."
     )
     limit: int = Field(default=20, ge=1, le=100, description="Most items of a page.")
