@@ -3,10 +3,20 @@
 One index behind an alias serves all tenants; the tenant is in every entry and every query.
 """
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from schemas.embedding_text import PREPARATION_VERSION
+
 ALIAS: Final = "documents"
-"""The name that is read and written; it points to the current index."""
+"""The name that is searched; it points to the live index."""
+
+RETIRED: Final = "documents-retired"
+"""The name of the index that a rebuild has replaced, for as long as a search may still read it."""
+
+LIVE_KNOWN_S: Final = 2.0
+"""For how long a search may go by what it knew of the live index, in seconds."""
 
 PIPELINE: Final = "actionstream-hybrid"
 """Search pipeline that normalises both rankings (min-max) and takes their mean.
@@ -18,13 +28,48 @@ CANDIDATES: Final = 100
 """How many hits each clause of a hybrid query contributes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """What made the vectors of an index; vectors that were made otherwise never mix with them.
+
+    `preparation` is the version of `schemas.embedding_text.prepare`.
+    """
+
+    model: str
+    dimensions: int
+    preparation: int = PREPARATION_VERSION
+
+    @classmethod
+    def of(cls, mapping: Mapping[str, Any]) -> "Vectors | None":
+        """Returns: what made an index's vectors, from its mapping; None where that is unknown."""
+        noted = mapping.get("_meta", {}).get("vectors")
+        return None if noted is None else cls(**noted)
+
+    @property
+    def can_be_made(self) -> bool:
+        """Whether this code prepares texts as these vectors' texts were."""
+        return self.preparation == PREPARATION_VERSION
+
+    def meta(self) -> dict[str, Any]:
+        """Returns: the note of it in a mapping, for `of`."""
+        return {"vectors": asdict(self)}
+
+
 def index_name(model: str, dimensions: int, revision: int = 1) -> str:
     """Returns: the index's own name; another embedding model makes another index."""
     safe = "".join(c if c.isalnum() else "-" for c in model.lower()).strip("-")
     return f"{ALIAS}-v{revision}-{safe}-{dimensions}"
 
 
-def index_body(dimensions: int, *, shards: int = 2, replicas: int = 0) -> dict[str, Any]:
+def write_alias(name: str) -> str:
+    """Returns: the name that an index is written by.
+
+    A write that requires an alias cannot bring a dropped index back to life.
+    """
+    return f"{name}-writes"
+
+
+def index_body(vectors: Vectors, *, shards: int = 2, replicas: int = 0) -> dict[str, Any]:
     """Returns: settings and mapping of the index.
 
     At least two shards: on one, a hybrid query fetches and highlights every candidate instead of
@@ -44,6 +89,7 @@ def index_body(dimensions: int, *, shards: int = 2, replicas: int = 0) -> dict[s
         },
         "mappings": {
             "dynamic": "strict",
+            "_meta": vectors.meta(),
             "properties": {
                 "gpt_id": keyword,
                 "subject": keyword,
@@ -66,7 +112,7 @@ def index_body(dimensions: int, *, shards: int = 2, replicas: int = 0) -> dict[s
                 "embedding_model": keyword,
                 "embedding": {
                     "type": "knn_vector",
-                    "dimension": dimensions,
+                    "dimension": vectors.dimensions,
                     "method": {
                         "name": "hnsw",
                         "engine": "lucene",

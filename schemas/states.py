@@ -38,3 +38,18 @@ class LetterState(StrEnum):
     DEAD = "dead"
     REDRIVEN = "redriven"
     DISCARDED = "discarded"
+
+
+class RebuildState(StrEnum):
+    """State of a rebuild of the search index."""
+
+    STARTING = "starting"
+    """Its index is not made yet."""
+    BUILDING = "building"
+    CATCHING_UP = "catching up"
+    DONE = "done"
+    ABORTED = "aborted"
+
+
+WRITTEN_TOO = frozenset({RebuildState.BUILDING, RebuildState.CATCHING_UP})
+"""States in which every write and delete goes to the rebuild's index too."""

@@ -1,36 +1,25 @@
-"""OpenSearch: writing chunk entries under external versions, so that the newest always stays."""
+"""OpenSearch: the indexes of document chunks, of which one is live, and each one's entries."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from opensearchpy import AsyncOpenSearch
-from opensearchpy.exceptions import (
-    ConnectionError as SearchConnectionError,
-)
-from opensearchpy.exceptions import (
-    NotFoundError,
-    RequestError,
-    TransportError,
-)
-from opensearchpy.helpers import async_bulk
+from opensearchpy.exceptions import RequestError, TransportError
 
 from schemas import indexes
+from schemas.indexes import Vectors
 from schemas.settings import SearchSettings
+from streams.clients.index_entries import IndexEntries, passing
 from streams.errors import DependencyDown
-
-_CONFLICT: Final = 409
-_NOT_FOUND: Final = 404
-_PAGE: Final = 10_000
-_PASSING: Final = frozenset({"N/A", 408, 429, 500, 502, 503, 504})
 
 
 class SearchIndex:
-    """The index of document chunks, written through its alias."""
+    """The indexes of one installation: the live one has the alias `alias`."""
 
     def __init__(self, client: AsyncOpenSearch, *, name_prefix: str) -> None:
         self._client = client
-        self._prefix = name_prefix
+        self.prefix = name_prefix
         self.alias = name_prefix + indexes.ALIAS
+        self._retired = name_prefix + indexes.RETIRED
 
     @classmethod
     def connect(cls, settings: SearchSettings) -> "SearchIndex":
@@ -51,117 +40,122 @@ class SearchIndex:
         )
         return cls(client, name_prefix=settings.index_prefix)
 
+    def at(self, name: str) -> IndexEntries:
+        """Returns: the entries of the index of this name."""
+        return IndexEntries(self._client, name)
+
+    async def query(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Returns: OpenSearch's answer to a search of the live index.
+
+        Raises: DependencyDown: OpenSearch is away, or no index is live.
+        """
+        with passing():
+            answer: dict[str, Any] = await self._client.search(index=self.alias, body=body)
+        return answer
+
     async def prepare(self, model: str, dimensions: int, *, replicas: int = 0) -> str:
-        """Create index, alias and search pipeline where missing. Returns: the index's name.
+        """Create the search pipeline, and an index if none is live. Returns: the live one's name.
+
+        A live index stays, whatever made its vectors: another one is for `actionstream reindex`.
 
         Raises: DependencyDown: OpenSearch is away.
         """
-        name = self._prefix + indexes.index_name(model, dimensions)
-        try:
+        vectors = Vectors(model, dimensions)
+        first = self.prefix + indexes.index_name(model, dimensions)
+        with passing():
             await self._client.transport.perform_request(
                 "PUT",
-                f"/_search/pipeline/{self._prefix}{indexes.PIPELINE}",
+                f"/_search/pipeline/{self.prefix}{indexes.PIPELINE}",
                 body=indexes.pipeline_body(),
             )
-            if not await self._client.indices.exists(index=name):
-                body = indexes.index_body(dimensions, replicas=replicas)
+        live, _ = await self.written()
+        if live is None:
+            await self.create(first, vectors, replicas=replicas)
+            with passing():
+                await self._client.indices.put_alias(index=first, name=self.alias)
+        elif live == first:
+            await self._complete(live, vectors)
+        return live or first
+
+    async def _complete(self, name: str, vectors: Vectors) -> None:
+        """Give an index what those made before had not: its own alias, and what made its vectors.
+
+        Its name tells that these are the vectors, because nothing else is indexed under it.
+        """
+        with passing():
+            await self._client.indices.put_alias(index=name, name=indexes.write_alias(name))
+            if await self.vectors(name) is None:
+                await self._client.indices.put_mapping(index=name, body={"_meta": vectors.meta()})
+
+    async def create(
+        self, name: str, vectors: Vectors, *, shards: int = 2, replicas: int = 0
+    ) -> None:
+        """Create an index that nobody searches yet; one that exists stays as it is.
+
+        Raises: DependencyDown: OpenSearch is away.
+        """
+        body = indexes.index_body(vectors, shards=shards, replicas=replicas)
+        body["aliases"] = {indexes.write_alias(name): {}}
+        try:
+            with passing():
                 await self._client.indices.create(index=name, body=body)
-            if not await self._client.indices.exists_alias(name=self.alias):
-                await self._client.indices.put_alias(index=name, name=self.alias)
         except RequestError as error:
             if error.error != "resource_already_exists_exception":
                 raise
-        except TransportError as error:
-            _raise_if_passing(error)
-            raise
-        return name
 
-    async def write(self, entries: Iterable[tuple[str, dict[str, Any]]], *, version: int) -> None:
-        """Write entries, each `(id, body)`, and return when a search finds them.
-
-        An entry of a newer version stays as it is.
+    async def written(self) -> tuple[str | None, list[str]]:
+        """Returns: the live index, and those that it has replaced but that may still be read.
 
         Raises: DependencyDown: OpenSearch is away.
         """
-        actions = [
-            {
-                "_op_type": "index",
-                "_index": self.alias,
-                "_id": entry_id,
-                "version": version,
-                "version_type": "external_gte",
-                "_source": body,
-            }
-            for entry_id, body in entries
-        ]
-        await self._bulk(actions)
-
-    async def delete(self, entry_ids: Sequence[str], *, version: int) -> None:
-        """Delete entries, and return when no search finds them.
-
-        They leave tombstones of this version, which older writes cannot pass.
-
-        Raises: DependencyDown: OpenSearch is away.
-        """
-        actions = [
-            {
-                "_op_type": "delete",
-                "_index": self.alias,
-                "_id": entry_id,
-                "version": version,
-                "version_type": "external_gte",
-            }
-            for entry_id in entry_ids
-        ]
-        await self._bulk(actions)
-
-    async def _bulk(self, actions: list[dict[str, Any]]) -> None:
-        if not actions:
-            return
-        try:
-            _, errors = await async_bulk(
-                self._client, actions, chunk_size=200, raise_on_error=False, refresh="wait_for"
+        with passing():
+            found = await self._client.indices.get_alias(
+                index=f"{self.alias},{self._retired}", ignore_unavailable=True
             )
-        except TransportError as error:
-            _raise_if_passing(error)
-            raise
-        for item in errors:
-            [(_, details)] = item.items()
-            if details["status"] in {_CONFLICT, _NOT_FOUND}:
-                continue
-            if details["status"] in _PASSING:
-                raise DependencyDown("opensearch", f"bulk item: {details['status']}")
-            reason = details.get("error")
-            message = f"OpenSearch refused an entry: {details['status']} {reason}"
-            raise RuntimeError(message)
+        live = [name for name, index in found.items() if self.alias in index["aliases"]]
+        return next(iter(live), None), sorted(set(found) - set(live))
 
-    async def ids(self, document_id: str) -> list[str]:
-        """Returns: the ids of a document's entries that a search finds now.
+    async def names(self) -> list[str]:
+        """Returns: all indexes of this installation, live or not."""
+        with passing():
+            found = await self._client.indices.get(index=f"{self.alias}-v*")
+        return sorted(found)
 
-        Raises: DependencyDown: OpenSearch is away.
+    async def vectors(self, name: str) -> Vectors | None:
+        """Returns: what made an index's vectors; None where an older release has not noted it.
+
+        Raises: DependencyDown: OpenSearch is away, or there is no such index.
         """
-        found: list[str] = []
-        after: list[Any] = []
-        while True:
-            body = {
-                "size": _PAGE,
-                "_source": False,
-                "query": {"term": {"document_id": document_id}},
-                "sort": [{"ordinal": "asc"}],
-                **({"search_after": after} if after else {}),
-            }
-            try:
-                answer = await self._client.search(index=self.alias, body=body)
-            except NotFoundError:
-                return found
-            except TransportError as error:
-                _raise_if_passing(error)
-                raise
-            hits = answer["hits"]["hits"]
-            found.extend(hit["_id"] for hit in hits)
-            if len(hits) < _PAGE:
-                return found
-            after = hits[-1]["sort"]
+        with passing():
+            answer = await self._client.indices.get_mapping(index=name)
+        return Vectors.of(answer[name]["mappings"])
+
+    async def shape(self, name: str) -> tuple[int, int]:
+        """Returns: the numbers of shards and of replicas of an index."""
+        with passing():
+            answer = await self._client.indices.get_settings(index=name)
+        settings = answer[name]["settings"]["index"]
+        return int(settings["number_of_shards"]), int(settings["number_of_replicas"])
+
+    async def swap(self, old: str, new: str) -> None:
+        """Make `new` live and `old` retired, in one step that no search can come between."""
+        actions = [
+            {"remove": {"index": old, "alias": self.alias}},
+            {"add": {"index": old, "alias": self._retired}},
+            {"add": {"index": new, "alias": self.alias}},
+        ]
+        with passing():
+            await self._client.indices.update_aliases(body={"actions": actions})
+
+    async def drop(self, name: str) -> None:
+        """Delete an index, if there is one of this name."""
+        with passing():
+            await self._client.indices.delete(index=name, ignore_unavailable=True)
+
+    async def set_aside(self, name: str) -> None:
+        """Keep a retired index as it is: nothing is written to it or read from it any more."""
+        with passing():
+            await self._client.indices.delete_alias(index=name, name=self._retired)
 
     async def ping(self) -> None:
         """Raises: DependencyDown: OpenSearch does not answer, or is red."""
@@ -175,8 +169,3 @@ class SearchIndex:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
-
-
-def _raise_if_passing(error: TransportError) -> None:
-    if isinstance(error, SearchConnectionError) or error.status_code in _PASSING:
-        raise DependencyDown("opensearch", type(error).__name__) from error

@@ -23,18 +23,19 @@ from schemas.tables import (
     RUNS,
     STEPS,
 )
-from schemas.versions import DELETED_VERSION
 from streams import documents, replies
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore, prefix
 from streams.stage import Event, Outcome, Output, Scope, Stage, Work
+from streams.targets import Targets
 
 
 def stage(
     database: Database, store: ObjectStore, index: SearchIndex, ids: Ids
 ) -> Stage[DocumentDeleted]:
     """Returns: the stage."""
+    targets = Targets(database, index)
 
     async def purge(message: DocumentDeleted, work: Work) -> Outcome:
         document_id = message.document_id
@@ -48,9 +49,7 @@ def stage(
         await store.delete_all(prefix(work.gpt_id, document_id))
         if row.s3_key and not await documents.stored_by_others(database, row.s3_key, document_id):
             await store.delete(row.s3_key)
-        entries = {f"{document_id}:{i}" for i in range(row.chunk_count)}
-        entries.update(await index.ids(document_id))
-        await index.delete(sorted(entries), version=DELETED_VERSION)
+        await targets.forget(document_id, at_most=row.chunk_count)
         settled, output = replies.answer(
             work,
             status=Status.COMPLETED,

@@ -28,9 +28,15 @@ class FakeModels:
     dimensions: dict[str, int] = field(default_factory=dict)
 
     async def answer(
-        self, *, system: str, user: str, schema: dict[str, Any], images: Sequence[bytes] = ()
+        self,
+        *,
+        system: str,
+        user: str,
+        schema: dict[str, Any],
+        images: Sequence[bytes] = (),
+        record: str | None = None,
     ) -> ModelAnswer:
-        del system, images
+        del system, images, record
         self.asked.append(user)
         await asyncio.sleep(self.seconds)
         return self.reply(user, schema)

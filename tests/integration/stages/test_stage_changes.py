@@ -131,7 +131,8 @@ async def test_an_older_version_written_late_changes_nothing(world: World) -> No
     [(entry_id, entry)] = (await world.entries(document_id)).items()
     old = {name: value for name, value in entry.items() if name != "_v"} | {"title": "Old"}
 
-    await world.search.write([(entry_id, old)], version=entry["_v"] - 1)
+    live, _ = await world.search.written()
+    await world.search.at(live or "").write([(entry_id, old)], version=entry["_v"] - 1)
 
     assert await world.entries(document_id) == {entry_id: entry}
 
@@ -298,10 +299,10 @@ async def test_an_index_overtaken_by_a_change_follows_it(world: World) -> None:
     [waiting] = world.left
     embed, changes = world.models.embed, [{"title": "Changed meanwhile"}]
 
-    async def meanwhile(texts: Sequence[str]) -> list[list[float]]:
+    async def meanwhile(texts: Sequence[str], **how: Any) -> list[list[float]]:
         if changes:
             await world.amend(document_id, **changes.pop())
-        return await embed(texts)
+        return await embed(texts, **how)
 
     world.models.embed = meanwhile  # type: ignore[method-assign]
     indexed = body(await world.give(waiting), "document-indexed")
