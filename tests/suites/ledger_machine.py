@@ -9,7 +9,13 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from schemas.states import StepState
 from streams.endings import Claimed, Ending, Held, Settled, Wait
@@ -19,7 +25,11 @@ from streams.stage import Record
 from tests.suites.ledger import later, new_work
 
 T = TypeVar("T")
-WORKERS = st.integers(0, 2)
+MANY = 2
+"""So many claims happen before the step may end, after which nothing more can."""
+HOLDER = -1
+WORKERS = st.sampled_from((HOLDER, HOLDER, HOLDER, 0, 1, 2))
+"""Any of three workers, more often the one that claimed last, so that more than refusals happen."""
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -60,7 +70,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def ask(self, call: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(call)
 
-    @rule(worker=WORKERS, older=st.integers(0, 2))
+    def meant(self, worker: int) -> int:
+        return (self.holder or 0) if worker == HOLDER else worker
+
+    @rule(worker=st.integers(0, 2), older=st.integers(0, 2))
     def claim(self, worker: int, older: int) -> None:
         """A record of the newest attempt or of an older one is delivered."""
         attempt = max(0, self.attempt - older)
@@ -88,6 +101,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(worker=WORKERS)
     def renew(self, worker: int) -> None:
+        worker = self.meant(worker)
         if worker in self.claims:
             ours = self.ask(self.ledger.renew(self.work.key, self.claims[worker][0]))
             assert ours == self.owns(worker)
@@ -95,6 +109,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(worker=WORKERS)
     def be_alone(self, worker: int) -> None:
+        worker = self.meant(worker)
         if worker in self.claims:
             ours = self.ask(self.ledger.mark_alone(self.work.key, self.claims[worker][0]))
             assert ours == self.owns(worker)
@@ -102,6 +117,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(worker=WORKERS, failed=st.booleans())
     def give_back(self, worker: int, *, failed: bool) -> None:
+        worker = self.meant(worker)
         if worker in self.claims:
             wait = Wait("models", failed=failed)
             self.ask(self.ledger.release(self.work.key, self.claims[worker][0], wait))
@@ -109,6 +125,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.state, self.live = StepState.WAITING, False
                 self.failures += failed
 
+    @precondition(lambda self: self.fence > MANY)
     @rule(worker=WORKERS, state=st.sampled_from((StepState.DONE, StepState.DEAD)))
     def end(self, worker: int, state: StepState) -> None:
         """The step is committed; by who lost it, it is not."""
@@ -120,6 +137,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.commit(worker, StepState.WAITING, Wait("models", failed=True, allowed=5))
 
     def commit(self, worker: int, state: StepState, wait: Wait | None) -> None:
+        worker = self.meant(worker)
         if worker not in self.claims:
             return
         claim, attempt = self.claims[worker]
