@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import about, demo, documents, roles, search, topics
+from cli.commands import about, dead_letters, demo, documents, roles, search, topics
 from cli.errors import sentences
 
 
@@ -41,6 +41,7 @@ app.command()(roles.delay)
 app.command()(roles.migrate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(search.search)
 app.command()(demo.demo)
 app.add_typer(about.app, name="config")
