@@ -104,7 +104,7 @@ def run() -> None:
 def with_servers(
     command: Annotated[list[str], typer.Argument(help="What to run, after `--`.")],
     *,
-    product: Annotated[bool, typer.Option(help="Also start gateway and workers.")] = False,
+    product: Annotated[bool, typer.Option(help="Also start the product itself.")] = False,
 ) -> None:
     """Run a command with servers of its own, on free ports and with empty data."""
     codes: list[int] = []

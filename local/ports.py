@@ -24,6 +24,7 @@ class Ports:
     gateway: int
     worker_1: int
     worker_2: int
+    delay: int
 
     def as_dict(self) -> dict[str, int]:
         """Returns: the ports by name, in their fixed order."""

@@ -16,7 +16,7 @@ from local.session import first_problem, supervised
 from local.supervisor import Supervisor
 
 WORKERS = 2
-PRODUCT = ("gateway", "worker_1", "worker_2")
+PRODUCT = ("gateway", "worker_1", "worker_2", "delay")
 
 
 async def run(state: Path, say: Callable[[str], None]) -> None:
@@ -47,7 +47,7 @@ async def run(state: Path, say: Callable[[str], None]) -> None:
 
 
 async def bring_up(supervisor: Supervisor, planned: Estate, say: Callable[[str], None]) -> None:
-    """Prepare tables, roles, indexes, buckets and topics, then start gateway and workers.
+    """Prepare tables, roles, indexes, bucket and topics, then start what works with them.
 
     Raises:
         Obstacle: one of them failed; what it said stands above on the terminal.
@@ -60,8 +60,14 @@ async def bring_up(supervisor: Supervisor, planned: Estate, say: Callable[[str],
         product.worker(number, planned.places, planned.ports, planned.variables)
         for number in range(1, WORKERS + 1)
     )
-    await supervisor.start((product.gateway(planned.ports, planned.variables), *workers))
-    say("gateway and workers are ready")
+    await supervisor.start(
+        (
+            product.gateway(planned.ports, planned.variables),
+            *workers,
+            product.delay(planned.places, planned.ports, planned.variables),
+        )
+    )
+    say("gateway, workers and delay consumer are ready")
 
 
 async def actionstream(supervisor: Supervisor, planned: Estate, *arguments: str) -> None:

@@ -21,7 +21,7 @@ async def run_with_servers(
     Args:
         command: what to run; it gets the addresses by environment.
         say: prints a line of progress.
-        product: whether gateway and workers run too.
+        product: whether the product itself runs too.
 
     Returns: its exit code.
 

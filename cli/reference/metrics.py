@@ -1,4 +1,4 @@
-"""The page of metrics: every one of the gateway and of the workers."""
+"""The page of metrics: every one of the gateway, the workers and the delay consumer."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,8 @@ _HEAD = f"""\
 
 {NOTE}
 In Prometheus' text format, at `/metrics` of the gateway and, where `ACTIONSTREAM_METRICS_PORT` is
-set, of each worker. A counter's name ends in `_total`; a histogram has `_bucket`, `_sum` and
-`_count`.
+set, of each worker and delay consumer. A counter's name ends in `_total`; a histogram has
+`_bucket`, `_sum` and `_count`.
 
 """
 
@@ -21,7 +21,11 @@ def markdown() -> str:
     """Returns: the page."""
     return _HEAD + "\n".join(
         f"## {title}\n\n{table(('Metric', 'Kind', 'Labels', 'What it says'), map(_row, found))}"
-        for title, found in (("Gateway", gateway_metrics()), ("Workers", worker_metrics()))
+        for title, found in (
+            ("Gateway", gateway_metrics()),
+            ("Workers", worker_metrics()),
+            ("Delay consumer", delay_metrics()),
+        )
     )
 
 
@@ -35,6 +39,13 @@ def gateway_metrics() -> list[Collector]:
 def worker_metrics() -> list[Collector]:
     """Returns: the workers' metrics, in the order of their catalogue."""
     from streams import metrics
+
+    return [one for one in vars(metrics).values() if hasattr(one, "collect") and _named(one)]
+
+
+def delay_metrics() -> list[Collector]:
+    """Returns: the delay consumer's metrics, in the order of their catalogue."""
+    from streams.delay import metrics
 
     return [one for one in vars(metrics).values() if hasattr(one, "collect") and _named(one)]
 

@@ -9,23 +9,51 @@ from cli.reference.markdown import NOTE, code, table
 from schemas.asyncapi.components import HEADERS
 from schemas.envelope import Envelope
 from schemas.settings import KafkaSettings
-from schemas.topics import CATALOGUE, INPUTS, REQUESTS, RESULTS, Kind, Topic
+from schemas.topics import (
+    CATALOGUE,
+    DELAYS,
+    EVENTS,
+    INPUT_RETENTION,
+    INPUTS,
+    REQUESTS,
+    RESULTS,
+    Kind,
+    Topic,
+)
 
 _HEAD = f"""\
 # Topics
 
 {NOTE}
-Requests are in the imperative, facts in the past tense, and every answer is a record on
-`{RESULTS.name}`. Values are JSON; within a version fields are only added, and readers ignore those
-that they do not know. The whole of it is in [asyncapi.json](asyncapi.json), with examples.
-`actionstream topics apply` makes the cluster agree, `actionstream topics show` tells where it does
-not. `ACTIONSTREAM_TOPIC_PREFIX` goes before each name.
+Requests are in the imperative, facts in the past tense, every answer is a record on
+`{RESULTS.name}`, and what happened is told on `{EVENTS.name}`. Values are JSON; within a version
+fields are only added, and readers ignore those that they do not know. The whole of it is in
+[asyncapi.json](asyncapi.json), with examples. `actionstream topics apply` makes the cluster agree,
+`actionstream topics show` tells where it does not. `ACTIONSTREAM_TOPIC_PREFIX` goes before each
+name.
 
 """
-_DEAD = """
-Each topic but `results` has a dead-letter twin, `<topic>-dlq`, with one partition, kept 90 days.
+_RETRY_HEADERS = (
+    (code("not-before"), "Unix milliseconds when it is due; if absent, after the topic's delay."),
+    (code("return-to"), "The `-again` topic of the stage, without prefix."),
+    (code("attempt"), "How often the record was sent to its stage again."),
+    ("`origin-topic`, `origin-partition`, `origin-offset`", "Where the stage read it."),
+)
+_DEAD = f"""
+Each request and each fact has a dead-letter twin, `<topic>-dlq`, with one partition, kept 90 days.
 It holds records as they were, with their headers and these besides: `origin-topic`,
 `origin-partition`, `origin-offset`, `stage`, `attempts`, `error`, `reason`.
+
+## Retries
+
+A record whose own trouble may pass waits on {", ".join(code(delay.name) for delay in DELAYS)},
+one after the other, each with a fixed delay. `actionstream delay` holds it there and returns it,
+never early, on the `<stage>-again` topic of its stage, which no other stage reads. Key and value
+stay as they were. These headers are added, and the first two are gone when it returns:
+
+{table(("Header", "What it says"), _RETRY_HEADERS)}
+A record whose `return-to` names no stage goes to the retry topic's twin, `<topic>-dlq`, with
+`error` and `reason`. Both kinds of topic are the workers' own and kept {INPUT_RETENTION.days} days.
 """
 _OUTSIDE = """\
 ## Other programs
@@ -82,16 +110,19 @@ def _rules() -> Iterable[tuple[str, str, str]]:
     requests = ", ".join(code(topic.name) for topic in REQUESTS)
     facts = ", ".join(code(topic.name) for topic in INPUTS if topic.kind is Kind.FACT)
     yield "gateway", requests, "Write, Describe"
+    retries = ", ".join(code(delay.name) for delay in DELAYS)
+    answers = f"{code(RESULTS.name)}, {code(EVENTS.name)}, the reply topics"
     yield "gateway", code(RESULTS.name), "Read, Describe (no consumer group)"
-    yield "workers", f"{requests}, {facts}", "Read, Write, Describe"
-    yield (
-        "workers",
-        f"{code(RESULTS.name)}, the reply topics and all `-dlq` topics",
-        "Write, Describe",
-    )
+    yield "gateway", "consumer groups `actionstream-*`", "Describe"
+    yield "workers", f"{requests}, {facts}, all `-again` topics", "Read, Write, Describe"
+    yield "workers", f"{answers}, {retries}, all `-dlq` topics", "Write, Describe"
     yield "workers", "consumer groups `actionstream-*`", "Read, Describe"
+    yield "delay consumer", retries, "Read, Describe"
+    yield "delay consumer", "all `-again` topics and `retry-*-dlq`", "Write, Describe"
+    yield "delay consumer", "consumer group `actionstream-delay`", "Read, Describe"
     yield "other programs", code("process-document"), "Write, Describe"
-    yield "other programs", f"{code(RESULTS.name)} or their own reply topic", "Read, Describe"
+    own = f"{code(RESULTS.name)} or their own reply topic, {code(EVENTS.name)}"
+    yield "other programs", own, "Read, Describe"
     yield "`topics apply`", "all", "Create, Alter, AlterConfigs, Describe, DescribeConfigs"
 
 

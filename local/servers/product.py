@@ -1,4 +1,4 @@
-"""The product's own processes as the supervisor runs them: the gateway and the workers."""
+"""The product's own processes as the supervisor runs them: gateway, workers, delay consumer."""
 
 import sys
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from local.servers import kafka, models, opensearch, postgres, s3
 #: The command beside the Python that runs this, so that no other installation is picked up.
 COMMAND = str(Path(sys.executable).with_name("actionstream"))
 GATEWAY = "gateway"
+DELAY = "delay"
 #: What must be there before they start, and until they have ended.
 _SERVERS = (kafka.NAME, postgres.NAME, opensearch.NAME, s3.NAME, models.NAME)
 
@@ -47,4 +48,17 @@ def worker(number: int, places: Places, ports: Ports, variables: Mapping[str, st
         restarts=True,
         # Work in flight may go on for its own grace of 10 s, and leaving the group takes a moment.
         grace_s=30,
+    )
+
+
+def delay(places: Places, ports: Ports, variables: Mapping[str, str]) -> Program:
+    """Returns: what holds records between two attempts; ready with its partitions."""
+    return Program(
+        name=DELAY,
+        argv=(COMMAND, "delay"),
+        env=inherited() | dict(variables) | {"ACTIONSTREAM_METRICS_PORT": str(ports.delay)},
+        port=ports.delay,
+        ready=lambda: readiness.worker_works(places.log(DELAY)),
+        after=(kafka.NAME,),
+        restarts=True,
     )

@@ -10,7 +10,7 @@ from cli.commands.roles import Stages
 from cli.commands.search import Mode
 from cli.reference import DOCUMENTS
 from cli.reference.commands import commands
-from cli.reference.metrics import gateway_metrics, worker_metrics
+from cli.reference.metrics import delay_metrics, gateway_metrics, worker_metrics
 from gateway.metrics import Metrics
 from schemas.api import search
 from schemas.topics import CATALOGUE
@@ -36,12 +36,13 @@ def test_every_topic_is_documented() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    """Each metric that the gateway or a worker registers stands on the page, with its meaning."""
+    """Each metric that a role registers stands on the page, with its meaning."""
     page = (FOLDER / "metrics.md").read_text()
     registries: list[CollectorRegistry] = [Metrics().registry]
     families = [family for registry in registries for family in registry.collect()]
-    families += [family for one in worker_metrics() for family in one.collect()]
-    assert len(families) == len(gateway_metrics()) + len(worker_metrics())
+    elsewhere = [*worker_metrics(), *delay_metrics()]
+    families += [family for one in elsewhere for family in one.collect()]
+    assert len(families) == len(gateway_metrics()) + len(elsewhere)
     for family in families:
         assert re.search(rf"\| `{family.name}(_total)?` \| {family.type} \|", page), family.name
         assert family.documentation.endswith(".")
