@@ -16,7 +16,7 @@ from cli.errors import Failure
 from cli.terminal import console, print_json
 from schemas.states import FINAL, Status
 
-_AGO: Final = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_AGO: Final = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MOST: Final = 100
 _WAIT_S: Final = 30
