@@ -1,7 +1,9 @@
 """The object store: the documents' bytes, under `{gpt_id}/documents/{document_id}/…`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,15 @@ _SERVER_ERROR: Final = 500
 def prefix(gpt_id: str, document_id: str) -> str:
     """Returns: what the keys of a document begin with."""
     return f"{gpt_id}/documents/{document_id}/"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What the store says of an object."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
 
 
 class ObjectStore:
@@ -113,6 +124,33 @@ class ObjectStore:
                     )
                 deleted += len(keys)
         return deleted
+
+    async def pages(self) -> AsyncIterator[Sequence[StoredObject]]:
+        """Yield all objects, a thousand at a time, in the order of their keys.
+
+        Raises: DependencyDown: the store is away.
+        """
+        with _errors():
+            pages = self._client.get_paginator("list_objects_v2")
+            async for page in pages.paginate(Bucket=self._bucket):
+                yield [
+                    StoredObject(item["Key"], item["Size"], item["LastModified"])
+                    for item in page.get("Contents", ())
+                ]
+
+    async def find(self, key: str) -> StoredObject | None:
+        """Returns: the object of this key, None where there is none.
+
+        Raises: DependencyDown: the store is away.
+        """
+        with _errors():
+            try:
+                found = await self._client.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if _status(error) != 404:  # noqa: PLR2004
+                    raise
+                return None
+        return StoredObject(key, found["ContentLength"], found["LastModified"])
 
 
 @asynccontextmanager

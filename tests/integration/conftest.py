@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import make_url, text
@@ -24,8 +24,7 @@ async def _create_database(url: str, name: str) -> None:
     await engine.dispose()
 
 
-@pytest.fixture(scope="session")
-def settings() -> Iterator[Settings]:
+def installation() -> Settings:
     """Settings of a worker, with a migrated database, topics, bucket and index of their own."""
     given = Settings()  # the servers' addresses come by environment
     name = f"test-{uuid.uuid4().hex[:12]}"
@@ -48,6 +47,12 @@ def settings() -> Iterator[Settings]:
     asyncio.run(bootstrap.prepare_stores(own))
     topics_admin.apply(own)
     return own
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """One installation for all tests that can share it."""
+    return installation()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,103 @@
+"""Whether the records that a stage still had to read have been read: ends and committed offsets.
+
+Reads the cluster's offsets and joins no consumer group.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final, TypeVar
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from schemas.kafka import client_config
+from schemas.settings import KafkaSettings
+from schemas.topics import DELAYS, READERS, again
+from streams.errors import DependencyDown
+
+T = TypeVar("T")
+Place = tuple[str, int]
+
+_TIMEOUT_S: Final = 15
+_LOOK_S: Final = 0.5
+
+
+def sources(stages: Iterable[str], *, held: bool = False) -> frozenset[str]:
+    """Returns: the topics whose records these stages read; `held` adds the retry topics."""
+    read = {name for stage in stages for name in (READERS[stage].name, again(stage))}
+    return frozenset(read | ({delay.name for delay in DELAYS} if held else set()))
+
+
+class Flow:
+    """The topics that the workers read, and how far they have got."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._prefix = settings.topic_prefix
+        self._admin = AdminClient(client_config(settings))
+
+    async def passed(self, topics: Collection[str], *, within_s: float) -> bool:
+        """Returns: whether all that these topics hold now was worked off within this time.
+
+        A record is worked off when a worker has acknowledged it, which it does after it has
+        published all that follows from it.
+
+        Raises: DependencyDown: Kafka does not answer.
+        """
+        if not topics:
+            return True
+        deadline = time.monotonic() + within_s
+        ends = await self._asked(self._ends, topics)
+        while ends:
+            done = await self._asked(self._committed, ends)
+            ends = {place: end for place, end in ends.items() if done.get(place, -1) < end}
+            if ends and time.monotonic() > deadline:
+                return False
+            if ends:
+                await asyncio.sleep(_LOOK_S)
+        return True
+
+    @staticmethod
+    async def _asked(ask: Callable[[T], dict[Place, int]], about: T) -> dict[Place, int]:
+        try:
+            return await asyncio.to_thread(ask, about)
+        except KafkaException as error:
+            raise DependencyDown("kafka", str(error.args[0])) from error
+
+    def _ends(self, topics: Collection[str]) -> dict[Place, int]:
+        """Returns: where each partition that holds records ends now."""
+        known = self._admin.list_topics(timeout=_TIMEOUT_S).topics
+        places = [
+            TopicPartition(self._prefix + name, number)
+            for name in topics
+            if self._prefix + name in known
+            for number in known[self._prefix + name].partitions
+        ]
+        first = self._offsets(places, OffsetSpec.earliest())
+        last = self._offsets(places, OffsetSpec.latest())
+        return {place: end for place, end in last.items() if end > first[place]}
+
+    def _offsets(self, places: list[TopicPartition], which: OffsetSpec) -> dict[Place, int]:
+        if not places:
+            return {}
+        asked = self._admin.list_offsets(dict.fromkeys(places, which), request_timeout=_TIMEOUT_S)
+        return {(at.topic, at.partition): found.result().offset for at, found in asked.items()}
+
+    def _committed(self, ends: Mapping[Place, int]) -> dict[Place, int]:
+        """Returns: the furthest that any of the installation's groups has got in each partition."""
+        listed = self._admin.list_consumer_groups(request_timeout=_TIMEOUT_S).result()
+        groups = [
+            group.group_id
+            for group in listed.valid
+            if group.group_id.startswith(f"{self._prefix}actionstream-")
+        ]
+        found: dict[Place, int] = {}
+        for group in groups:
+            wanted = [TopicPartition(topic, number) for topic, number in ends]
+            [asked] = self._admin.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=_TIMEOUT_S
+            ).values()
+            for at in asked.result().topic_partitions:
+                place = (at.topic, at.partition)
+                found[place] = max(found.get(place, -1), at.offset)
+        return found
