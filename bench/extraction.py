@@ -14,7 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from bench.asking import Outcome, local_models, work
 from bench.calibration import PRIOR_ABSENT, PRIOR_PRESENT, Seen, fit, measure
 from bench.cases import Case, halves, load
 from bench.report import Judged, judge, print_failures, print_report, seen_absent, seen_present
+from streams.clients.calls import Caps
 from streams.clients.ollama import connect
 from streams.errors import DependencyDown
 from streams.extraction.confidence import DEFAULT_FAMILY, Family, Parameters, family_of, parameters
@@ -60,8 +61,7 @@ async def _ask(chosen: argparse.Namespace, url: str, cases: Sequence[Case]) -> l
         url,
         chat_model=chosen.model,
         embedding_model=chosen.model,
-        slots=1,
-        timeout_seconds=_TIMEOUT_S,
+        caps=Caps(slots=1, timeout=timedelta(seconds=_TIMEOUT_S)),
         context_tokens=chosen.context_tokens,
     )
     judged: list[Judged] = []

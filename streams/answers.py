@@ -62,6 +62,8 @@ class Answers:
             user=prompt.user,
             schema=schema,
             images=await self._pictures.of(work, pages),
+            # All steps of a bad document are one record to the breaker.
+            record=work.document_id or work.request_id,
         )
         check(answer)
         await self._store(work, call, digest, answer)

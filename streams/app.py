@@ -20,9 +20,10 @@ import uvloop
 from prometheus_client import start_http_server
 
 from schemas.ids import Ids
-from streams import consumer, logs
+from streams import consumer, logs, targets
 from streams.answers import Answers
 from streams.clients import ollama, s3
+from streams.clients.calls import Caps
 from streams.clients.fetch import Fetch
 from streams.clients.ollama import Models, WrongModel
 from streams.clients.opensearch import SearchIndex
@@ -132,8 +133,7 @@ async def clients(settings: Settings) -> AsyncIterator[Clients]:
             settings.ollama_url,
             chat_model=settings.chat_model,
             embedding_model=settings.embedding_model,
-            slots=settings.model_slots,
-            timeout_seconds=settings.model_timeout.total_seconds(),
+            caps=Caps.of(settings),
             context_tokens=settings.model_context_tokens,
         )
         stack.push_async_callback(models.close)
@@ -175,6 +175,7 @@ async def work(settings: Settings, name: str) -> None:
         if stop.is_set():
             return
         await opened.models.check_embeddings()
+        await targets.warn_of_another_model(opened.search, settings)
         stages = chosen(pipeline(opened, settings), name)
         group = f"{settings.topic_prefix}actionstream-{name}"
         app = consumer.create(settings, group=group, folder=folder)

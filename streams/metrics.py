@@ -25,3 +25,24 @@ STOPPED: Final = Gauge(
     "1 for a stage that stopped after many bugs in a row: mend it and restart the worker.",
     ("stage",),
 )
+MODEL_BREAKER: Final = Gauge(
+    "actionstream_model_breaker",
+    "Breaker of a model: 0 closed, 1 probing, 2 open. Not 0: `/health` says why.",
+    ("model",),
+)
+MODEL_CALLS: Final = Counter(
+    "actionstream_model_calls_total",
+    "Calls to a model, by outcome: `answered`, `trouble` (one record's), `down`, or `not tried` "
+    "because its breaker was open.",
+    ("model", "outcome"),
+)
+MODEL_CALLS_IN_FLIGHT: Final = Gauge(
+    "actionstream_model_calls_in_flight",
+    "Calls that a model works on for this worker; ACTIONSTREAM_MODEL_SLOTS at most.",
+    ("model",),
+)
+MODEL_WAITING: Final = Gauge(
+    "actionstream_model_calls_waiting",
+    "Calls that wait for a slot of a model. Always above 0: the model is the bottleneck.",
+    ("model",),
+)

@@ -59,6 +59,23 @@ class Settings(SharedSettings, ConsumerSettings, StorageSettings, SearchSettings
     model_timeout: timedelta = Field(
         default=timedelta(seconds=60), description="Hard limit of one model call."
     )
+    breaker_threshold: int = Field(
+        default=5,
+        ge=1,
+        description="Records that fail at a model in a row before its breaker opens: calls then "
+        "fail at once and cost no attempt, until a probe succeeds.",
+    )
+    breaker_pause: timedelta = Field(
+        default=timedelta(seconds=5),
+        gt=timedelta(0),
+        description="How long a breaker stays open before a probe; doubled up to a minute while "
+        "probes fail.",
+    )
+    breaker_probe_timeout: timedelta = Field(
+        default=timedelta(seconds=30),
+        gt=timedelta(0),
+        description="Hard limit of a probe; the model must load in it.",
+    )
     model_context_tokens: int = Field(
         default=8192, ge=1024, description="Largest context asked of the chat model."
     )
@@ -130,7 +147,13 @@ class Settings(SharedSettings, ConsumerSettings, StorageSettings, SearchSettings
     @model_validator(mode="after")
     def _timeouts_fit(self) -> "Settings":
         limit = self.rebalance_timeout - HEADROOM
-        for name in ("model_timeout", "parse_timeout", "fetch_timeout", "grace"):
+        for name in (
+            "model_timeout",
+            "breaker_probe_timeout",
+            "parse_timeout",
+            "fetch_timeout",
+            "grace",
+        ):
             if getattr(self, name) > limit:
                 message = (
                     f"{name} must be at least {HEADROOM.seconds} s below rebalance_timeout, or two "

@@ -13,6 +13,7 @@ from schemas.embedding_text import (
     parse_reference,
 )
 from streams.clients import ollama
+from streams.clients.calls import Caps
 from streams.clients.ollama import Models
 from streams.errors import DependencyDown
 from streams.settings import Settings
@@ -35,8 +36,7 @@ async def _connected(settings: Settings) -> AsyncIterator[Models]:
         settings.ollama_url,
         chat_model=settings.chat_model,
         embedding_model=settings.embedding_model,
-        slots=1,
-        timeout_seconds=settings.model_timeout.total_seconds(),
+        caps=Caps.of(settings),
         context_tokens=settings.model_context_tokens,
     )
     try:
