@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import about, dead_letters, demo, documents, roles, search, topics
+from cli.commands import about, dead_letters, demo, documents, roles, search, topics, verification
 from cli.errors import sentences
 
 
@@ -42,6 +42,7 @@ app.command()(roles.migrate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.command()(verification.verify)
 app.command()(search.search)
 app.command()(demo.demo)
 app.add_typer(about.app, name="config")
