@@ -112,7 +112,7 @@ class Settings(SharedSettings, ConsumerSettings, StorageSettings, SearchSettings
         "letter after as many crashes alone.",
     )
     redrive_per_second: int = Field(
-        default=20, ge=1, description="Dead letters sent to their stages again in a second."
+        default=20, ge=1, description="Dead letters that one request sends again in a second."
     )
 
     parse_processes: int = Field(default=1, ge=1, description="Parser processes a worker.")
