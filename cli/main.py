@@ -8,7 +8,17 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import about, dead_letters, demo, documents, roles, search, topics, verification
+from cli.commands import (
+    about,
+    dead_letters,
+    demo,
+    documents,
+    index,
+    roles,
+    search,
+    topics,
+    verification,
+)
 from cli.errors import sentences
 
 
@@ -43,6 +53,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(verification.verify)
+app.command()(index.reindex)
 app.command()(search.search)
 app.command()(demo.demo)
 app.add_typer(about.app, name="config")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, func, literal, select, text
 
 from schemas.document_types import DocumentType, builtin, parse
 from schemas.tables import DOCUMENT_TYPES, DOCUMENTS, GPTS, PAGES, RUNS
@@ -23,6 +23,12 @@ async def require(database: Database, gpt_id: str, document_id: str) -> Row[Any]
     if row is None:
         raise Refused("not_found", "There is no such document.", 404)
     return row
+
+
+def locking(document_id: str) -> Select[Any]:
+    """Returns: what keeps every commit to this document, a deletion too, waiting for this one."""
+    key = func.hashtextextended(literal(document_id), text("0"))
+    return select(func.pg_advisory_xact_lock(key))
 
 
 async def stored_by_others(database: Database, key: str, document_id: str) -> bool:

@@ -49,19 +49,24 @@ class IndexEntries:
         self,
         entries: Iterable[tuple[str, dict[str, Any]]],
         *,
-        version: int,
+        version: int | None = None,
         refresh: str = "wait_for",
     ) -> None:
         """Write entries, each `(id, body)`, and return when a search finds them.
 
-        An entry of a newer version stays as it is. With `refresh` as `false` it is for the caller
-        to call `refresh`.
+        An entry of a newer version stays as it is; `version` is each body's own if absent. With
+        `refresh` as `false` it is for the caller to call `refresh`.
 
         Raises: DependencyDown: OpenSearch is away, or the index is gone.
         """
         await self._bulk(
             [
-                {"_op_type": "index", "_id": entry_id, "_source": body, "version": version}
+                {
+                    "_op_type": "index",
+                    "_id": entry_id,
+                    "_source": body,
+                    "version": body["version"] if version is None else version,
+                }
                 for entry_id, body in entries
             ],
             refresh=refresh,

@@ -1,10 +1,10 @@
 """Postgres: transactions whose connection errors are told apart from wrong statements."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -56,6 +56,29 @@ class Database:
         except OSError as error:
             raise DependencyDown("postgres", str(error)) from error
 
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator["Alone | None"]:
+        """Yield a hold on this name that no other process has, or None while another has it.
+
+        The hold ends with its connection, so that it never outlives the process.
+
+        Raises: DependencyDown: Postgres is away.
+        """
+        key = func.hashtextextended(literal(name), text("0"))
+        try:
+            async with self._engine.connect() as opened:
+                connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
+                held = await connection.scalar(select(func.pg_try_advisory_lock(key)))
+                try:
+                    yield Alone(connection) if held else None
+                finally:
+                    # Without the connection there is nothing to give back.
+                    with suppress(DBAPIError):
+                        if held:
+                            await connection.execute(select(func.pg_advisory_unlock(key)))
+        except OSError as error:
+            raise DependencyDown("postgres", str(error)) from error
+
     async def ping(self) -> None:
         """Raises: DependencyDown: Postgres does not answer."""
         async with self.transaction() as connection:
@@ -64,6 +87,21 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self._engine.dispose()
+
+
+class Alone:
+    """A hold on a name, as long as its connection lives."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def lasts(self) -> bool:
+        """Returns: whether no other process can have got hold of the name meanwhile."""
+        try:
+            await self._connection.execute(text("SELECT 1"))
+        except DBAPIError:
+            return False
+        return True
 
 
 def passes(error: DBAPIError) -> bool:

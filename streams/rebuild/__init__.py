@@ -1,0 +1,1 @@
+"""Rebuilding the search index beside the live one, from what Postgres has."""
