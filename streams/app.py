@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +31,7 @@ from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore
 from streams.files import Files
+from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.parsing.documents import DocumentParser
 from streams.pictures import Pictures
@@ -54,6 +56,7 @@ from streams.stages import (
     trial,
     update,
 )
+from streams.startup import Check, StartUp, done_before
 
 log = structlog.get_logger()
 
@@ -76,6 +79,9 @@ SETS: dict[str, tuple[str, ...]] = {
 
 ALL = "all"
 """The set of all stages in one worker."""
+
+ASKING = frozenset({ALL, "models"})
+"""The sets whose stages ask models; the others start without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +177,6 @@ async def work(settings: Settings, name: str) -> None:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         opened = await stack.enter_async_context(clients(settings))
-        await _wait_for(opened, stop)
-        if stop.is_set():
-            return
-        await opened.models.check_embeddings()
-        await targets.warn_of_another_model(opened.search, settings)
         stages = chosen(pipeline(opened, settings), name)
         group = f"{settings.topic_prefix}actionstream-{name}"
         app = consumer.create(settings, group=group, folder=folder)
@@ -190,6 +191,16 @@ async def work(settings: Settings, name: str) -> None:
             suspect_crashes=settings.suspect_crashes,
             reply_topics=settings.reply_topics,
         )
+        startup = StartUp()
+        heartbeat = Heartbeat(
+            opened.database,
+            owner=owner,
+            stages=name,
+            state=lambda: _state(opened.models, startup, runner),
+        )
+        await stack.enter_async_context(heartbeat.beating())
+        if not await done_before(stop, _ready(opened, settings, name, startup)):
+            return
         for stage in stages:
             consumer.attach(app, stage, runner, prefix=settings.topic_prefix)
         async with consumer.running(app):
@@ -198,23 +209,29 @@ async def work(settings: Settings, name: str) -> None:
             log.info("stopping", owner=owner)
 
 
-async def _wait_for(opened: Clients, stop: asyncio.Event) -> None:
-    """Wait until everything that the stages need answers, saying what is waited for."""
-    needed = {
+def _state(models: Models, startup: StartUp, runner: Runner) -> dict[str, Any]:
+    """Returns: what the heartbeat tells of this worker."""
+    return {
+        "waiting_for": dict(startup.waiting_for),
+        "models": models.states(),
+        "stopped_stages": dict(runner.stopped),
+        "version": version("actionstream"),
+    }
+
+
+async def _ready(opened: Clients, settings: Settings, name: str, startup: StartUp) -> None:
+    """Wait until everything that this set of stages needs is there. Raises: WrongModel."""
+    needed: dict[str, Check] = {
         "postgres": opened.database.ping,
         "s3": opened.store.ping,
         "opensearch": opened.search.ping,
-        "models": opened.models.ping,
     }
-    for name, ping_it in needed.items():
-        while not stop.is_set():
-            try:
-                await ping_it()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is waited for and said
-                log.warning("waiting", dependency=name, reason=str(error))
-                await asyncio.sleep(1)
-            else:
-                break
+    if name in ASKING:
+        needed["models"] = opened.models.ping
+    await startup.wait_for_all(needed)
+    if name in ASKING:
+        await startup.wait_for("embeddings", opened.models.check_embeddings)
+    await targets.warn_of_another_model(opened.search, settings)
 
 
 def run(settings: Settings, name: str) -> None:
