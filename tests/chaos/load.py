@@ -1,0 +1,176 @@
+"""The load: clients that repeat what was not answered, and a producer, at a steady pace."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+from random import Random
+from typing import Any
+
+import httpx2
+from confluent_kafka import KafkaError, Message, Producer
+
+from tests.chaos.estate import Estate
+from tests.chaos.journal import Journal, Sent
+from tests.chaos.orders import CHANGES, GPT, Kind, Order, change, order, request_uuid
+
+_FIRST_PAUSE_S = 0.3
+_LONGEST_PAUSE_S = 3.0
+_UNAVAILABLE = 503
+
+
+class Load:
+    """Sends orders until told to stop; `finish` waits until each is accepted or refused."""
+
+    def __init__(self, estate: Estate, journal: Journal, seed: int) -> None:
+        self._journal = journal
+        self._seed = seed
+        self._numbers = itertools.count()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._gateways = itertools.cycle(
+            [f"http://127.0.0.1:{port}" for port in estate.gateways.values()]
+        )
+        key = estate.direct["ACTIONSTREAM_API_KEY"]
+        self._http = httpx2.AsyncClient(
+            headers={"Authorization": f"Bearer {key}"}, timeout=15, trust_env=False
+        )
+        self._producer = Producer(
+            {
+                "bootstrap.servers": estate.direct["ACTIONSTREAM_KAFKA_BOOTSTRAP"],
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "message.timeout.ms": 600_000,
+                "reconnect.backoff.max.ms": 1000,
+                "log_level": 0,
+            }
+        )
+
+    async def run(self, rate: float) -> None:
+        """Send `rate` orders a second, at random moments, until cancelled."""
+        chance = Random(f"pace {self._seed}")
+        while True:
+            await asyncio.sleep(chance.expovariate(rate))
+            self.send(next(self._numbers))
+
+    def send(self, number: int) -> None:
+        """Begin to send the order of this number, if there is a document to send it about."""
+        made = order(self._seed, number)
+        target = self._target(made)
+        if made.kind in CHANGES and target is None:
+            return
+        sent = self._journal.begin(made, request_uuid(self._seed, number), target)
+        work = self._publish(sent) if made.topic else self._call(sent)
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self) -> None:
+        """Wait until every order is accepted or refused."""
+        while self._tasks:
+            done, _ = await asyncio.wait(self._tasks, timeout=1)
+            for task in done:
+                task.result()
+        self._producer.flush(60)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._http.aclose()
+
+    async def pump(self) -> None:
+        """Let the producer call back, until cancelled."""
+        while True:
+            self._producer.poll(0)
+            await asyncio.sleep(0.05)
+
+    def _target(self, made: Order) -> str | None:
+        """Returns: the document that a change is about.
+
+        One that is through, except for deletions, which may overtake the document.
+        """
+        if made.kind not in CHANGES:
+            return None
+        uploads = [sent.document_id for sent in self._journal.uploads()]
+        known = set(self._journal.completed)
+        chosen = [each for each in uploads if made.kind is Kind.DELETE or each in known]
+        return chosen[int(made.draw * len(chosen))] if chosen else None
+
+    async def _call(self, sent: Sent) -> None:
+        """Send an order over HTTP, again and again, until it is accepted or refused."""
+        pause = _FIRST_PAUSE_S
+        while True:
+            sent.tries += 1
+            with contextlib.suppress(httpx2.TransportError):
+                answer = await self._http.request(**self._request(sent))
+                if answer.is_success:
+                    body = answer.json()
+                    ids = {name: body.get(name) for name in ("request_id", "document_id")}
+                    self._journal.accepted(sent, **ids)
+                    return
+                problem = _problem(answer)
+                if 400 <= answer.status_code < 500:
+                    self._journal.refused(sent, problem)
+                    return
+                if answer.status_code != _UNAVAILABLE:
+                    sent.odd.append(f"{answer.status_code} {problem}")
+                    self._journal.note("odd", number=sent.order.number, answer=sent.odd[-1])
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def _request(self, sent: Sent) -> dict[str, Any]:
+        """Returns: the arguments of the call; the next gateway is asked each time."""
+        made, base = sent.order, next(self._gateways)
+        headers = {"Idempotency-Key": sent.key, "Prefer": "wait=0"}
+        url = f"{base}/v1/documents"
+        if made.kind in CHANGES:
+            url = f"{url}/{sent.target}"
+        match made.kind:
+            case Kind.UPDATE:
+                body = {"metadata": {"chaos": made.number}}
+                return {"method": "PATCH", "url": url, "headers": headers, "json": body}
+            case Kind.DELETE:
+                return {"method": "DELETE", "url": url, "headers": headers}
+            case Kind.REPROCESS:
+                return {"method": "POST", "url": f"{url}/reprocess", "headers": headers}
+            case _:
+                files = {"file": (made.filename, made.content)}
+                return {"method": "POST", "url": url, "headers": headers, "files": files}
+
+    async def _publish(self, sent: Sent) -> None:
+        """Publish an order's record, and wait until the broker has it."""
+        made = sent.order
+        value, key = made.value, sent.key
+        if sent.target is not None:
+            value, key = json.dumps(change(made, sent.target)).encode(), sent.target
+            if made.kind is Kind.UPDATE:
+                value = json.dumps({**change(made, sent.target), "by": "chaos"}).encode()
+        good = {"request-id": sent.key, "gpt-id": GPT, "schema": f"{made.topic}.v1"}
+        headers = {name: text for name, text in {**good, **made.headers}.items() if text}
+        loop = asyncio.get_running_loop()
+        while True:
+            sent.tries += 1
+            delivered: asyncio.Future[Message] = loop.create_future()
+
+            def told(
+                error: KafkaError | None,
+                message: Message,
+                waiting: "asyncio.Future[Message]" = delivered,
+            ) -> None:
+                if not waiting.done():
+                    waiting.set_result(message if error is None else None)
+
+            self._producer.produce(made.topic, value, key, headers=headers, on_delivery=told)
+            message = await delivered
+            if message is not None:
+                place = (made.topic, message.partition(), message.offset())
+                self._journal.accepted(sent, place=place)
+                return
+
+
+def _problem(answer: httpx2.Response) -> str:
+    try:
+        return str(answer.json().get("code"))
+    except ValueError:
+        return answer.text[:200]
