@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -170,7 +171,7 @@ async def test_a_redelivered_request_publishes_the_same_again(world: World) -> N
 
 
 async def test_many_letters_go_in_parts(world: World) -> None:
-    """Each part takes as many as a second may, and the last one counts them all."""
+    """Each takes as many as a second may, the next one a second later; the last counts them all."""
     world.redrive_per_second = 2
     documents = [world.document() for _ in range(5)]
     for document_id in documents:
@@ -179,12 +180,14 @@ async def test_many_letters_go_in_parts(world: World) -> None:
     since = (await by_id(world, ids[0])).created_at
 
     message = RedriveDeadLetters(stage="receive", since=since, by="someone")
+    began = time.monotonic()
     sizes, published = list[int](), await world.send("redrive", message)
     while own := [record for record in published if record.topic == "redrive-dead-letters"]:
         sizes.append(len([record for record in published if record.topic == "receive-again"]))
         published = await world.give(own[0])
 
     assert sizes == [2, 2, 1]
+    assert time.monotonic() - began >= 2
     assert body(published, "results")["result"]["redriven"] == 5
     assert {(await by_id(world, one)).state for one in ids} == {"redriven"}
 
@@ -230,6 +233,28 @@ async def test_letters_without_a_value_are_skipped(world: World) -> None:
     skipped = body(published, "results")["result"]["skipped"]
     assert skipped == [{"id": letter_id, "reason": "deleted"}]
     assert (await by_id(world, letter_id)).state == "dead"
+    assert (await world.row(document_id)).status == "cancelled"
+
+
+async def test_a_deletion_that_died_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own letter is sent again although its document is deleted: that is what it is about."""
+    document_id = await world.take_in()
+
+    async def refuse(prefix: str) -> None:
+        raise InvalidMessage("no_sense", f"The object store knows no {prefix}.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.store, "delete_all", refuse)
+        await world.follow(await world.send("delete", DeleteDocument(document_id=document_id)))
+    dead = await letter(world, document_id)
+
+    published = await redrive(world, dead.dead_letter_id)
+    left = await world.follow([r for r in published if r.topic == "purge-again"])
+
+    assert body(left, "results")["result"] == {"document_id": document_id, "deleted": True}
+    assert await world.entries(document_id) == {}
+    [request] = [r for r in await world.rows(REQUESTS, document_id) if r.kind == "delete-document"]
+    assert request.status == "completed"
     assert (await world.row(document_id)).status == "cancelled"
 
 
