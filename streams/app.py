@@ -21,7 +21,7 @@ import uvloop
 from prometheus_client import start_http_server
 
 from schemas.ids import Ids
-from streams import consumer, logs, targets
+from streams import consumer, logs, targets, topics_admin
 from streams.answers import Answers
 from streams.clients import ollama, s3
 from streams.clients.calls import Caps
@@ -222,6 +222,7 @@ def _state(models: Models, startup: StartUp, runner: Runner) -> dict[str, Any]:
 async def _ready(opened: Clients, settings: Settings, name: str, startup: StartUp) -> None:
     """Wait until everything that this set of stages needs is there. Raises: WrongModel."""
     needed: dict[str, Check] = {
+        "kafka": lambda: asyncio.to_thread(topics_admin.check, settings),
         "postgres": opened.database.ping,
         "s3": opened.store.ping,
         "opensearch": opened.search.ping,

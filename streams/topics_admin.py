@@ -34,8 +34,10 @@ from schemas.topics import (
     again,
     scaled,
 )
+from streams.errors import DependencyDown
 
 _TIMEOUT_SECONDS: Final = 30
+_CHECK_SECONDS: Final = 5
 _DEAD_LETTER_RETENTION: Final = timedelta(days=90)
 _MORE_HEADERS_BYTES: Final = 64 * 1024
 _INPUT_BYTES: Final = 2 * MAX_MESSAGE_BYTES
@@ -148,6 +150,25 @@ def apply(settings: KafkaSettings) -> list[Drift]:
         )
     _await_leaders(admin, {topic.name for topic in topics})
     return before
+
+
+def check(settings: KafkaSettings) -> None:
+    """Return if the brokers answer and every topic is there.
+
+    Raises: DependencyDown: they do not answer, or a topic is missing.
+    """
+    # librdkafka writes what it cannot reach to the log itself, once a second; here it is raised.
+    client = AdminClient({**client_config(settings), "log_level": 0})
+    try:
+        known = client.list_topics(timeout=_CHECK_SECONDS).topics
+    except KafkaException as error:
+        raise DependencyDown("kafka", "the brokers do not answer") from error
+    missing = sorted(topic.name for topic in wanted(settings) if topic.name not in known)
+    if missing:
+        first, more = missing[0], len(missing) - 1
+        also = f" and {more} more" if more else ""
+        detail = f"topic {first}{also} missing; run `actionstream topics apply`"
+        raise DependencyDown("kafka", detail)
 
 
 def _alteration(topic: Wanted) -> ConfigResource:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from schemas.tables import METADATA
 from streams import bootstrap, topics_admin
 from streams.clients.postgres import Database
+from streams.errors import DependencyDown
 from streams.settings import Settings
 
 
@@ -49,6 +50,21 @@ async def test_the_gateways_role_cannot_write(settings: Settings) -> None:
     await reader.close()
 
     assert settings.gpt_id in rows
+
+
+async def test_a_worker_waits_for_its_topics(settings: Settings) -> None:
+    """With all of them the check passes; what is missing is named, with what would help."""
+    topics_admin.check(settings)
+
+    other = settings.model_copy(update={"topic_prefix": "nowhere-"})
+    with pytest.raises(DependencyDown, match="missing; run `actionstream topics apply`"):
+        topics_admin.check(other)
+
+
+async def test_a_worker_waits_for_the_brokers(settings: Settings) -> None:
+    """A cluster that does not answer is waited for, as every other server is."""
+    with pytest.raises(DependencyDown, match="do not answer"):
+        topics_admin.check(settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"}))
 
 
 async def test_missing_topics_are_reported(settings: Settings) -> None:
