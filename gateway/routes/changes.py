@@ -74,9 +74,15 @@ async def reprocess_document(
     state: StateDep,
     call: CallDep,
 ) -> RequestState:
-    """Runs the whole pipeline over a document again; earlier runs are kept. Does not wait."""
+    """Runs the pipeline over a document again, from the start or a later stage; does not wait.
+
+    Earlier runs are kept. Fails if no run of the document has got as far as from_stage needs.
+    """
     state.admission.document_work()
-    message = ReprocessDocument(document_id=document_id, type=None if body is None else body.type)
+    wanted = body or ReprocessInput()
+    message = ReprocessDocument(
+        document_id=document_id, type=wanted.type, from_stage=wanted.from_stage
+    )
     found = await _changed(state, call, REPROCESS_DOCUMENT, message, default_wait_s=0.0)
     return succeeded(found, request, response)
 

@@ -1,7 +1,7 @@
 """HTTP bodies of documents: what clients send, and what they get."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
@@ -88,6 +88,10 @@ class ReprocessInput(Input):
 
     type: TypeName | None = Field(
         default=None, description="Take this as its type instead of classifying it."
+    )
+    from_stage: Literal["parse", "classify", "extract", "index"] = Field(
+        default="parse",
+        description="First stage to run; earlier results are taken over from the latest run.",
     )
 
 

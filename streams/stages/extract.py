@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import ColumnElement, func, literal, update
+from sqlalchemy import ColumnElement, func, literal, not_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas import topics
@@ -102,5 +102,11 @@ def dump(fields: dict[str, Answer]) -> dict[str, Any]:
 
 
 def appended(notices: tuple[str, ...]) -> ColumnElement[Any]:
-    """Returns: the run's notices with these behind them."""
-    return RUNS.c.notices.op("||")(literal(list(notices), JSONB))
+    """Returns: the run's notices with these behind them, but for those that it has already.
+
+    It has taken them over from an earlier run, where it began with a later stage.
+    """
+    each = func.jsonb_array_elements(literal(list(notices), JSONB)).column_valued("notice")
+    added = select(func.coalesce(func.jsonb_agg(each), literal([], JSONB)))
+    new = added.where(not_(RUNS.c.notices.contains(each))).scalar_subquery()
+    return RUNS.c.notices.op("||")(new)

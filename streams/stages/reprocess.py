@@ -1,6 +1,7 @@
 """Reprocess: a new run over a stored document; earlier runs are kept.
 
-Reads reprocess-document. Writes runs and documents; emits document-received.
+Reads reprocess-document. Writes runs, pages and documents; emits the fact that the run's first
+stage reads. What stands before that stage is taken over from the latest run that got so far.
 """
 
 from sqlalchemy import func, select, update
@@ -8,13 +9,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from schemas import topics
 from schemas.ids import RUN, Ids
-from schemas.messages import DocumentReceived, ReprocessDocument
+from schemas.messages import ReprocessDocument
 from schemas.states import Status
 from schemas.tables import DOCUMENTS, RUNS
-from streams import corrections, documents
+from streams import corrections, documents, takeover
 from streams.clients.postgres import Database
 from streams.errors import Refused
-from streams.stage import Claim, Outcome, Output, Scope, Stage, Work
+from streams.stage import Claim, Outcome, Scope, Stage, Work
+from streams.takeover import NewRun
 
 
 def stage(database: Database, ids: Ids) -> Stage[ReprocessDocument]:
@@ -31,6 +33,9 @@ def stage(database: Database, ids: Ids) -> Stage[ReprocessDocument]:
             if message.type not in types:
                 raise Refused("unknown_type", "There is no document type of that name.", 422)
         run_id = ids.derive(RUN, work.gpt_id, work.request_id)
+        # What a person said of the type holds for later runs too.
+        known = message.type or await corrections.type_of(database, message.document_id)
+        start = await takeover.start(database, message, NewRun(run_id, row, known))
         number = select(func.coalesce(func.max(RUNS.c.number), 0) + 1).where(
             RUNS.c.document_id == message.document_id
         )
@@ -41,31 +46,24 @@ def stage(database: Database, ids: Ids) -> Stage[ReprocessDocument]:
             request_id=work.request_id,
             number=number.scalar_subquery(),
             status=Status.PROCESSING,
-            # What a person said of the type holds for later runs too.
-            requested_type=message.type or await corrections.type_of(database, message.document_id),
+            requested_type=known,
+            **start.columns,
         )
+        # The entries will name another run, so that they are new ones; `extract` sees to it itself.
+        raised = int(message.from_stage == "index")
         document = (
             update(DOCUMENTS)
             .where(DOCUMENTS.c.document_id == message.document_id)
             .values(
                 run_id=run_id,
                 status=Status.PROCESSING,
+                version=DOCUMENTS.c.version + raised,
                 problem=None,
                 completed_at=None,
                 updated_at=func.now(),
             )
         )
-        received = DocumentReceived(
-            document_id=message.document_id,
-            run_id=run_id,
-            s3_key=row.s3_key,
-            content_type=row.content_type,
-            filename=row.filename,
-        )
-        return Outcome(
-            (run.on_conflict_do_nothing(), document),
-            (Output(topics.DOCUMENT_RECEIVED, message.document_id, received),),
-        )
+        return Outcome((run.on_conflict_do_nothing(), *start.statements, document), (start.first,))
 
     return Stage(
         "reprocess",
