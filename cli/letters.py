@@ -179,6 +179,9 @@ def decide(gateway: Gateway, verb: str, chosen: Json, *, ask: bool, as_json: boo
 
 def _followed(gateway: Gateway, state: Json) -> Json:
     """Returns: the request's final state; many letters take as long as the set rate lets them."""
+    if state["status"] not in FINAL:
+        note = f"this takes a while, and goes on if you leave: {state['status_url']}"
+        console(stderr=True).print(note, style="dim", soft_wrap=True)
     while state["status"] not in FINAL:
         state = gateway.call("GET", state["status_url"], query={"wait_s": _WAIT_S})
     return state
