@@ -16,9 +16,10 @@ TESTS := $(BIN)/python -m pytest -q
 # `local` serves the project's own small models; `ollama` uses the Ollama that runs here.
 MODELS ?= local
 BENCH ?= --help
+CHAOS ?=
 
 .PHONY: help python setup setup-test run test check lint fmt types arch unit contract lean integration conformance e2e \
-	bench logs status reset clean docs
+	chaos bench logs status reset clean docs
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -76,6 +77,9 @@ conformance: setup-test ## hold the local model server (and an Ollama that answe
 
 e2e: setup-test ## run the tests of the whole
 	$(LOCAL) test --product -- $(TESTS) tests/e2e
+
+chaos: setup-test ## kill everything 200 times under load and look what is lost: make chaos CHAOS="--kills 50"
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 bench: setup-test ## run a benchmark against servers of its own: make bench BENCH="roundtrip"
 	$(LOCAL) test -- $(BIN)/python -m bench $(BENCH)

@@ -34,7 +34,7 @@ BEHIND_PROXY = ("kafka", "postgres", "opensearch", "s3", "models")
 SERVERS = ("kafka", "postgres", "opensearch", "s3")
 MODEL = "models"
 PROXY = "proxy"
-MODEL_MS = 120
+MODEL_MS, MODEL_SLOTS = 200, 2
 _PROXIED = {
     "ACTIONSTREAM_KAFKA_BOOTSTRAP": "kafka",
     "ACTIONSTREAM_DATABASE_URL": "postgres",
@@ -184,8 +184,8 @@ def _plan(state: Path, ports: Ports, ways: dict[str, int], control: int) -> Plan
     model = Program(
         name=MODEL,
         argv=(
-            *(sys.executable, "-m", "tests.chaos.model", str(ports.models), str(MODEL_MS), "8"),
-            str(state / "model.jsonl"),
+            *(sys.executable, "-m", "tests.chaos.model", str(ports.models)),
+            *(str(MODEL_MS), str(MODEL_SLOTS), str(state / "model.jsonl")),
         ),
         env=inherited(),
         port=ports.models,

@@ -17,6 +17,8 @@ from tests.chaos.orders import CHANGES, GPT, Kind, Order, change, order, request
 _FIRST_PAUSE_S = 0.3
 _LONGEST_PAUSE_S = 3.0
 _UNAVAILABLE = 503
+#: Numbers from here on are of documents that are sent beside the steady load.
+_DOCUMENTS_FROM = 500_000
 
 
 class Load:
@@ -26,6 +28,7 @@ class Load:
         self._journal = journal
         self._seed = seed
         self._numbers = itertools.count()
+        self._documents = itertools.count(_DOCUMENTS_FROM)
         self._tasks: set[asyncio.Task[None]] = set()
         self._gateways = itertools.cycle(
             [f"http://127.0.0.1:{port}" for port in estate.gateways.values()]
@@ -63,6 +66,11 @@ class Load:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def send_document(self) -> None:
+        """Begin to send a document that is to be completed, and no other kind of order."""
+        kinds = {Kind.UPLOAD, Kind.PUBLISH}
+        self.send(next(each for each in self._documents if order(self._seed, each).kind in kinds))
 
     async def finish(self) -> None:
         """Wait until every order is accepted or refused."""

@@ -24,7 +24,7 @@ class Options:
         holders: how many processes hold delayed records.
         patience: minutes without any progress after which the run is said to hang.
         short: whether every cheap kind of fault is done once and that is all.
-        backlog: documents of the measure of rolling restarts; none leaves it out.
+        rolling: whether the throughput during a rolling restart is measured before the faults.
         report: folder of the report.
     """
 
@@ -38,7 +38,7 @@ class Options:
     holders: int = 2
     patience: float = 4.0
     short: bool = False
-    backlog: int = 0
+    rolling: bool = True
     report: Path = Path(".actionstream/chaos")
 
 
@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--gateways", type=int, help="gateways (2)")
     parser.add_argument("--holders", type=int, help="holders of delayed records (2)")
     parser.add_argument("--patience", type=float, help="minutes without progress: a hang (4)")
-    parser.add_argument("--backlog", type=int, help="documents of the rolling restart's measure")
+    parser.add_argument("--no-rolling", dest="rolling", action="store_false", help="not measured")
     parser.add_argument("--report", type=Path, help="folder of the report (.actionstream/chaos)")
     parser.add_argument("--short", action="store_true", help="every cheap fault once, and no more")
     parser.set_defaults(**{each.name: getattr(default, each.name) for each in fields(default)})

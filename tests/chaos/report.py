@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.chaos.faults import Fault
 from tests.chaos.measures import ModelCalls, Recovery
 from tests.chaos.orders import Kind
+from tests.chaos.rolling import Rolling
 from tests.chaos.truth import Finding, Truth
 
 _SHOWN = 40
@@ -26,7 +27,7 @@ class Report:
     calls: ModelCalls
     stall: float
     life: float
-    rolling: list[str] = field(default_factory=list)
+    rolled: Rolling | None = None
 
     @property
     def clean(self) -> bool:
@@ -48,7 +49,7 @@ def text(report: Report) -> str:
         ),
         "",
         "Seconds, median and longest. Faults overlap: a time also holds the faults after it.",
-        *(["", *report.rolling] if report.rolling else []),
+        *_rolled(report.rolled),
     ]
     shown = [f"- {finding.kind}: {finding.detail}" for finding in report.findings[:_SHOWN]]
     if shown:
@@ -56,6 +57,14 @@ def text(report: Report) -> str:
         lines += ["", f"{len(report.findings)} findings: {dict(kinds)}", *shown]
         lines += [f"- and {more} more"] if more else []
     return "\n".join(lines) + "\n"
+
+
+def _rolled(rolled: Rolling | None) -> list[str]:
+    if rolled is None:
+        return []
+    rates = f"{rolled.rolling:.0f} documents a minute, {rolled.steady:.0f} in the steady state"
+    restart = f"Rolling restart of {rolled.workers} workers in {rolled.seconds:.0f} s"
+    return ["", f"{restart}: {rates} before ({rolled.share:.0%})."]
 
 
 def _counts(report: Report, kinds: Counter[str]) -> list[tuple[str, object]]:

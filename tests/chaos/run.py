@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 
-from tests.chaos import checks, ledgers, measures
+from tests.chaos import checks, ledgers, measures, rolling
 from tests.chaos.estate import Estate, running
 from tests.chaos.faults import Faults
 from tests.chaos.journal import Journal
@@ -69,6 +69,7 @@ async def _broken(
     load = Load(estate, journal, options.seed)
     faults = Faults(estate, journal, options)
     found: list[Finding] = []
+    rolled: rolling.Rolling | None = None
     watch = _Watch(outside, journal, options.patience * 60, say, faults)
     try:
         async with asyncio.TaskGroup() as group:
@@ -76,8 +77,12 @@ async def _broken(
                 group.create_task(each)
                 for each in (estate.supervisor.failed(), load.pump(), watch.run())
             ]
+            if options.rolling and not options.short:
+                say("measuring the steady state and a rolling restart")
+                rolled = await rolling.measure(estate, load, outside)
             pace = group.create_task(load.run(options.load))
             await asyncio.sleep(_CALM_S)
+            say("the faults begin")
             await faults.run()
             await asyncio.sleep(_CALM_S)
             pace.cancel()
@@ -104,6 +109,7 @@ async def _broken(
         calls=measures.model_calls(estate.model_log, truth),
         stall=measures.longest_stall(truth),
         life=measures.longest_life(truth),
+        rolled=rolled,
     )
 
 
