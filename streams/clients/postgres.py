@@ -1,7 +1,9 @@
 """Postgres: transactions whose connection errors are told apart from wrong statements."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import psycopg
 from sqlalchemy import func, literal, select, text
@@ -13,40 +15,95 @@ from streams.errors import DependencyDown
 
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
+IDLE_TIMEOUT_MS = 20_000
+"""Where a worker stands still within a transaction, the server ends it, and with it its locks."""
+TRANSACTION_SECONDS = 45.0
+"""Above the statement timeout, which only a server that lives can keep."""
+CANCEL_SECONDS = 1.0
 
 # Connection faults, resources and operator intervention pass by themselves, as do conflicts
 # between transactions: https://www.postgresql.org/docs/current/errcodes-appendix.html
-_PASSING_CLASSES = ("08", "40", "53", "55", "57", "58")
+_PASSING_CLASSES = ("08", "25P03", "25P04", "40", "53", "55", "57", "58")
+# A peer that is gone without a word is found within half a minute.
+_KEEPALIVES = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+
+
+class _Connection(psycopg.AsyncConnection[Any]):
+    """A connection whose task can be cancelled within a second, though no server answers."""
+
+    async def cancel_safe(
+        self,
+        *,
+        timeout: float = CANCEL_SECONDS,  # noqa: ASYNC109 - psycopg's own signature
+    ) -> None:
+        """Ask the server to end what it does. Raises: CancellationTimeout: it does not answer.
+
+        Psycopg asks before it gives a cancelled task back, waits 5 s for that, and 5 s more for
+        the statement to end. Without its socket there is nothing to wait for.
+        """
+        try:
+            await super().cancel_safe(timeout=min(timeout, CANCEL_SECONDS))
+        except psycopg.errors.CancellationTimeout:
+            self.pgconn.finish()
+            raise
 
 
 class Database:
     """A pool of connections to Postgres."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, transaction_seconds: float = TRANSACTION_SECONDS
+    ) -> None:
         self._engine = engine
+        self._longest = transaction_seconds
 
     @classmethod
-    def connect(cls, url: str, *, pool: int) -> "Database":
+    def connect(
+        cls, url: str, *, pool: int, transaction_seconds: float = TRANSACTION_SECONDS
+    ) -> "Database":
         """Returns: a database that opens its connections when they are first needed."""
-        options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
+        limits = {
+            "statement_timeout": STATEMENT_TIMEOUT_MS,
+            "lock_timeout": LOCK_TIMEOUT_MS,
+            "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+        }
         engine = create_async_engine(
             url,
             pool_size=pool,
             max_overflow=0,
             pool_timeout=10,
-            connect_args={"options": options, "connect_timeout": 5},
+            connect_args={
+                "async_creator_fn": _Connection.connect,
+                "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+                "connect_timeout": 5,
+                **_KEEPALIVES,
+            },
         )
-        return cls(engine)
+        return cls(engine, transaction_seconds=transaction_seconds)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection; commit at the end, roll back on an error.
 
-        Raises: DependencyDown: Postgres is away, or the transaction met one that passes by itself.
+        Raises: DependencyDown: Postgres is away or does not answer, or the transaction met an
+            error that passes by itself.
         """
         try:
-            async with self._engine.begin() as connection:
-                yield connection
+            async with asyncio.timeout(self._longest), self._engine.begin() as connection:
+                try:
+                    yield connection
+                except asyncio.CancelledError:
+                    # A rollback would wait for an answer; a connection that ends is rolled back.
+                    await connection.invalidate()
+                    raise
+        except TimeoutError as error:
+            detail = f"a transaction did not end within {self._longest:g} s"
+            raise DependencyDown("postgres", detail) from error
         except PoolTimeoutError as error:
             raise DependencyDown("postgres", "no free connection in the pool") from error
         except DBAPIError as error:

@@ -1,0 +1,178 @@
+"""A Postgres that stops answering: nothing waits for it for ever, and it is found when it is back.
+
+A proxy before the real server goes silent: it takes connections and passes nothing on, as a server
+that was stopped or a network that drops packets.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from streams.clients.postgres import Database
+from streams.errors import DependencyDown
+from streams.settings import Settings
+
+LIMIT_S = 1.0
+SOON_S = 5.0
+"""Psycopg alone would take ten seconds to give a cancelled task back."""
+
+
+class Proxy:
+    """Passes bytes on while `open` is set."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._there = (host, port)
+        self._clients: set[asyncio.Task[None]] = set()
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if client := asyncio.current_task():
+            self._clients.add(client)
+        there_reader, there_writer = await asyncio.open_connection(*self._there)
+        passing = [
+            asyncio.create_task(self._pass(reader, there_writer)),
+            asyncio.create_task(self._pass(there_reader, writer)),
+        ]
+        try:
+            await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in passing:
+                task.cancel()
+            await asyncio.gather(*passing, return_exceptions=True)
+            for end in (writer, there_writer):
+                end.close()
+                with suppress(ConnectionError):
+                    await end.wait_closed()
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(65536):
+                await self.open.wait()
+                target.write(data)
+                await target.drain()
+
+    async def end(self) -> None:
+        """Close what is left: requests to cancel, which nobody answered, are never closed."""
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+
+
+@pytest.fixture
+async def proxy(settings: Settings) -> AsyncIterator[tuple[Proxy, int]]:
+    """A proxy and its port."""
+    url = make_url(settings.database_url.get_secret_value())
+    proxy = Proxy(url.host or "", url.port or 0)
+    server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    yield proxy, server.sockets[0].getsockname()[1]
+    server.close()
+    await proxy.end()
+
+
+def behind(settings: Settings, port: int, *, transaction_seconds: float) -> Database:
+    """The database behind the proxy."""
+    url = make_url(settings.database_url.get_secret_value()).set(host="127.0.0.1", port=port)
+    shown = url.render_as_string(hide_password=False)
+    return Database.connect(shown, pool=2, transaction_seconds=transaction_seconds)
+
+
+@pytest.fixture
+async def database(settings: Settings, proxy: tuple[Proxy, int]) -> AsyncIterator[Database]:
+    """The database behind the proxy, with short transactions."""
+    database = behind(settings, proxy[1], transaction_seconds=LIMIT_S)
+    yield database
+    await database.close()
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["pooled", "new"])
+async def test_a_silent_server_is_an_outage_and_recovers(
+    database: Database, proxy: tuple[Proxy, int], *, warm: bool
+) -> None:
+    """A transaction ends in time as an outage; the next one after the silence succeeds."""
+    if warm:
+        await database.ping()
+    proxy[0].open.clear()
+    began = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(DependencyDown):
+            await database.ping()
+    assert time.monotonic() - began < 3 * (LIMIT_S + SOON_S)
+
+    proxy[0].open.set()
+    await database.ping()
+
+
+async def test_a_failed_body_does_not_wait_for_its_rollback(
+    database: Database, proxy: tuple[Proxy, int]
+) -> None:
+    """When the server falls silent before the rollback, the limit holds for that too."""
+
+    async def fail() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text("SELECT 1"))
+            proxy[0].open.clear()
+            raise ValueError
+
+    with pytest.raises(DependencyDown):
+        await fail()
+    proxy[0].open.set()
+    await database.ping()
+
+
+async def between(connection: AsyncConnection, reached: asyncio.Event) -> None:
+    """Stand between two statements."""
+    await connection.execute(text("SELECT 1"))
+    reached.set()
+    await asyncio.Event().wait()
+
+
+async def within(connection: AsyncConnection, reached: asyncio.Event) -> None:
+    """Wait for a statement."""
+    await connection.execute(text("SELECT 1"))
+    asyncio.get_running_loop().call_later(0.2, reached.set)
+    await connection.execute(text("SELECT pg_sleep(30)"))
+
+
+Body = Callable[[AsyncConnection, asyncio.Event], Awaitable[None]]
+
+
+@pytest.mark.parametrize("body", [between, within])
+async def test_a_task_that_is_cancelled_comes_back_from_a_silent_server(
+    settings: Settings, proxy: tuple[Proxy, int], body: Body
+) -> None:
+    """Shutdown waits neither for the statement, nor for the server to hear of its end."""
+    reached = asyncio.Event()
+    database = behind(settings, proxy[1], transaction_seconds=600)
+
+    async def work() -> None:
+        async with database.transaction() as connection:
+            await body(connection, reached)
+
+    task = asyncio.create_task(work())
+    await reached.wait()
+    proxy[0].open.clear()
+    task.cancel()
+    began = time.monotonic()
+    await asyncio.wait({task})
+
+    assert task.cancelled()
+    assert time.monotonic() - began < SOON_S
+    proxy[0].open.set()
+    await database.ping()
+    await database.close()
+
+
+async def test_a_full_disk_of_the_server_is_waited_for(database: Database) -> None:
+    """Postgres says 53100 when its disk is full, and the same transaction succeeds later."""
+    raised = text("DO $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$")
+    with pytest.raises(DependencyDown, match="no space left"):
+        async with database.transaction() as connection:
+            await connection.execute(raised)
+
+    await database.ping()
