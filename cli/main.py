@@ -14,6 +14,7 @@ from cli.commands import (
     demo,
     documents,
     index,
+    replay,
     roles,
     search,
     topics,
@@ -53,6 +54,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(verification.verify)
+app.command()(replay.replay)
 app.command()(index.reindex)
 app.command()(search.search)
 app.command()(demo.demo)
