@@ -151,7 +151,8 @@ async def running(options: Options, say: Callable[[str], None]) -> AsyncIterator
         for number in range(options.gateways)
     }
     planned = _plan(state, ports, ways, control)
-    direct = {**planned.variables, **_SETTINGS}
+    gateway = {"ACTIONSTREAM_GATEWAY_URL": f"http://{HOST}:{gateways['gateway-1']}"}
+    direct = {**planned.variables, **_SETTINGS, **gateway}
     planned = replace(planned, variables=_through(direct, ports, ways))
     unlimited = Restarts(most=1_000_000, pause_s=0.0)
     try:

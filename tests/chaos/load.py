@@ -67,6 +67,22 @@ class Load:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def look(self) -> None:
+        """Ask for accepted requests at random, until cancelled; none is ever unknown."""
+        chance = Random(f"look {self._seed}")
+        while True:
+            await asyncio.sleep(chance.uniform(0.2, 0.8))
+            known = [each for each in self._journal.sent.values() if each.request_id]
+            if not known:
+                continue
+            sent = chance.choice(known)
+            with contextlib.suppress(httpx2.TransportError):
+                url = f"{next(self._gateways)}/v1/requests/{sent.request_id}"
+                answer = await self._http.get(url)
+                if not answer.is_success and answer.status_code != _UNAVAILABLE:
+                    sent.odd.append(f"{answer.status_code} {_problem(answer)} when looked at")
+                    self._journal.note("odd", number=sent.order.number, answer=sent.odd[-1])
+
     def send_document(self) -> None:
         """Begin to send a document that is to be completed, and no other kind of order."""
         kinds = {Kind.UPLOAD, Kind.PUBLISH}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 
-from tests.chaos import checks, ledgers, measures, rolling
+from tests.chaos import afterwards, checks, ledgers, measures, rolling
 from tests.chaos.estate import Estate, running
 from tests.chaos.faults import Faults
 from tests.chaos.journal import Journal
@@ -15,7 +15,7 @@ from tests.chaos.load import Load
 from tests.chaos.options import Options
 from tests.chaos.outside import Outside
 from tests.chaos.report import Report, text
-from tests.chaos.truth import FINAL, Finding, Truth, gather
+from tests.chaos.truth import FINAL, GAVE_UP, Finding, Truth, gather
 
 CHECKS = (
     checks.requests,
@@ -38,6 +38,7 @@ _PROGRESS = f"""SELECT
     (SELECT count(*) FROM requests WHERE status NOT IN ({_FINAL})) AS open,
     (SELECT count(*) FROM steps WHERE state NOT IN ('done', 'dead', 'cancelled')) AS steps,
     (SELECT count(*) FROM steps) AS settled"""  # noqa: S608 - our own words
+_GAVE_UP = f"SELECT 1 FROM dead_letters WHERE error = '{GAVE_UP}' AND state = 'dead'"  # noqa: S608 - our own word
 _COMPLETED = "SELECT document_id FROM documents WHERE status = 'completed' AND deleted_at IS NULL"
 
 
@@ -75,7 +76,12 @@ async def _broken(
         async with asyncio.TaskGroup() as group:
             always = [
                 group.create_task(each)
-                for each in (estate.supervisor.failed(), load.pump(), watch.run())
+                for each in (
+                    estate.supervisor.failed(),
+                    load.pump(),
+                    load.look(),
+                    watch.run(),
+                )
             ]
             if options.rolling and not options.short:
                 say("measuring the steady state and a rolling restart")
@@ -89,6 +95,11 @@ async def _broken(
             say("no more faults and no more load; waiting until all is done")
             await load.finish()
             await watch.until_quiet()
+            if await outside.rows(_GAVE_UP):
+                say("sending again what gave up on the model")
+                found += await afterwards.redrive(estate.direct)
+            await watch.until_quiet()
+            found += await afterwards.verify(estate.direct)
             for task in always:
                 task.cancel()
     except* Hangs as hangs:

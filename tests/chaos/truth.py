@@ -9,11 +9,16 @@ from tests.chaos.orders import Kind
 from tests.chaos.outside import Entry, Outside, Record, Row
 
 FINAL = frozenset({"completed", "failed", "cancelled"})
+#: What a record ends with that met a model's rubbish at each of its attempts.
+GAVE_UP = "models_trouble"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that must not be. `kind`: lost, doubled, wrong, stale, left over, unfinished."""
+    """Something that must not be.
+
+    `kind`: lost, doubled, wrong, stale, left over, unfinished, differs.
+    """
 
     kind: str
     detail: str
@@ -57,12 +62,20 @@ class Truth:
         }
 
     @cached_property
+    def gave_up(self) -> set[str]:
+        """Returns: the requests that met a model's rubbish at each of their attempts."""
+        return self._letters("dead", "redriven")
+
+    @cached_property
     def excused(self) -> set[str]:
-        """Returns: the requests that ended for a model's rubbish, at each of their attempts."""
+        """Returns: those of them that nobody sent again since."""
+        return self._letters("dead")
+
+    def _letters(self, *states: str) -> set[str]:
         return {
             row["request_id"]
             for row in self.tables["dead_letters"]
-            if row["error"] == "models_trouble" and row["request_id"] is not None
+            if row["error"] == GAVE_UP and row["state"] in states and row["request_id"] is not None
         }
 
     def rows_of(self, sent: Sent) -> list[Row]:

@@ -1,0 +1,134 @@
+"""The checks of a chaos run notice what they are there to notice."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.chaos import checks, ledgers
+from tests.chaos.journal import Sent
+from tests.chaos.orders import Kind, Order
+from tests.chaos.outside import Entry, Record
+from tests.chaos.truth import Finding, Truth
+
+NOW = datetime.now(UTC)
+
+
+def truth() -> Truth:
+    """What is found after one upload went well."""
+    sent = Sent(Order(1, Kind.UPLOAD), "key", 1.0)
+    sent.accepted_at, sent.request_id, sent.document_id = 2.0, "req", "doc"
+    result = {"request_id": "req", "status": "completed"}
+    event = {"gptid": "demo", "sequence": 1}
+    return Truth(
+        sent=[sent],
+        tables={
+            "requests": [row(request_id="req", correlation_id="req", document_id="doc",
+                             kind="process-document", status="completed", problem=None,
+                             completed_at=NOW)],
+            "documents": [row(document_id="doc", run_id="run", status="completed", version=2,
+                              indexed_version=2, deleted_at=None, s3_key="k", metadata={})],
+            "runs": [row(run_id="run", document_id="doc", number=1, status="completed")],
+            "chunks": [row(run_id="run")],
+            "steps": [row(run_id="run", stage="index", state="done", waiting_for=None)],
+            "dead_letters": [],
+            "events": [row(gpt_id="demo", sequence=1, type="document.indexed", object_id="doc",
+                           data={"run_id": "run"})],
+            "event_counters": [row(gpt_id="demo", last=1)],
+        },
+        entries=[Entry("doc:0", "doc", 2)],
+        objects={"k"},
+        results=[Record("results", 0, 0, b"req", json.dumps(result).encode())],
+        events=[Record("events", 0, 0, b"demo", json.dumps(event).encode())],
+        letters=[],
+        lag={},
+    )  # fmt: skip
+
+
+def row(**values: Any) -> dict[str, Any]:
+    """A row."""
+    return values
+
+
+def found(looked_at: Truth) -> Iterator[Finding]:
+    """All findings."""
+    for check in (
+        *(checks.requests, checks.answers, checks.documents, checks.last_update, checks.index),
+        *(checks.objects, ledgers.steps, ledgers.dead_letters, ledgers.results, ledgers.events),
+    ):
+        yield from check(looked_at)
+
+
+def test_what_went_well_is_clean() -> None:
+    """One upload, completed, indexed, told once."""
+    assert list(found(truth())) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda it: it.tables["requests"].clear(), "lost"),
+        (lambda it: it.tables["requests"].append({**it.tables["requests"][0]}), "doubled"),
+        (lambda it: it.tables["requests"][0].update(status="processing"), "unfinished"),
+        (lambda it: it.tables["requests"][0].update(status="failed"), "wrong"),
+        (lambda it: it.tables["documents"].clear(), "lost"),
+        (lambda it: it.tables["documents"][0].update(version=3), "doubled"),
+        (lambda it: it.tables["documents"][0].update(indexed_version=1), "stale"),
+        (lambda it: it.tables["runs"].append({**it.tables["runs"][0], "number": 2}), "doubled"),
+        (lambda it: it.tables["steps"][0].update(state="waiting"), "unfinished"),
+        (lambda it: it.tables["events"].append({**it.tables["events"][0]}), "doubled"),
+        (lambda it: it.tables["events"][0].update(sequence=2), "doubled"),
+        (lambda it: it.tables["events"].clear(), "lost"),
+        (lambda it: it.entries.clear(), "stale"),
+        (lambda it: it.entries.append(Entry("doc:1", "doc", 2)), "stale"),
+        (lambda it: it.entries.append(Entry("old:0", "old", 1)), "left over"),
+        (lambda it: it.objects.clear(), "lost"),
+        (lambda it: it.results.clear(), "lost"),
+        (lambda it: it.events.clear(), "lost"),
+        (lambda it: it.lag.update({"actionstream-all parse": 1}), "unfinished"),
+        (lambda it: it.sent[0].odd.append("500"), "wrong"),
+    ],
+)
+def test_what_went_wrong_is_found(change: Callable[[Truth], object], kind: str) -> None:
+    """Each fault on its own, in one of the stores or topics."""
+    looked_at = truth()
+
+    change(looked_at)
+
+    assert kind in {finding.kind for finding in found(looked_at)}
+
+
+def test_two_results_that_differ_are_found() -> None:
+    """A record that came twice is fine, another content is not."""
+    looked_at = truth()
+    [same] = looked_at.results
+
+    looked_at.results.append(same)
+    assert list(found(looked_at)) == []
+
+    other = {"request_id": "req", "status": "failed"}
+    looked_at.results.append(Record("results", 0, 1, b"req", json.dumps(other).encode()))
+    assert {finding.kind for finding in found(looked_at)} == {"doubled"}
+
+
+def test_a_bad_one_must_be_a_dead_letter_with_its_reason() -> None:
+    """A record that cannot be decoded is one dead letter, and no letter comes from nothing."""
+    looked_at = truth()
+    sent = Sent(Order(2, Kind.UNDECODABLE, expected="invalid_record"), "bad", 1.0)
+    sent.accepted_at, sent.place = 2.0, ("process-document", 0, 7)
+    looked_at.sent.append(sent)
+    assert {finding.kind for finding in found(looked_at)} == {"lost"}
+
+    letter = row(topic="process-document", partition=0, record_offset=7, dead_letter_id="dl",
+                 request_id=None, error="invalid_record", stage="receive", reason="…",
+                 state="dead")  # fmt: skip
+    looked_at.tables["dead_letters"].append(letter)
+    origin = {"topic": "process-document", "partition": "0", "offset": "7"}
+    headers = {f"origin-{name}": value for name, value in origin.items()}
+    looked_at.letters.append(Record("process-document-dlq", 0, 0, b"bad", b"", headers))
+    assert list(found(looked_at)) == []
+
+    letter["error"] = "internal_error"
+    assert {finding.kind for finding in found(looked_at)} == {"wrong"}
