@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, func, null, select, update
+from sqlalchemy import Row, and_, func, null, select, tuple_, update
 from sqlalchemy.sql.base import Executable
 
 from schemas import topics
@@ -47,7 +47,7 @@ def stage(database: Database, *, per_second: int) -> Stage[RedriveDeadLetters]:
         if fit:
             ids = [row.dead_letter_id for row in fit]
             statements += letters.decide(ids, LetterState.REDRIVEN, message.by)
-            statements += _opened(ids)
+            statements += _opened(work.gpt_id, fit)
         return Outcome(
             statements,
             [_record(row) for row in fit],
@@ -117,23 +117,23 @@ def _event(row: Row[Any]) -> Event:
     return Event(EventType.DOCUMENT_REDRIVEN, data, object_id=row.document_id)
 
 
-def _opened(ids: Sequence[str]) -> list[Executable]:
-    """Returns: the statements that take back what ended with these letters."""
-    columns = DEAD_LETTERS.c
-    theirs = and_(columns.dead_letter_id.in_(ids), columns.run_id.is_not(None))
-    again = {
-        "status": Status.PROCESSING,
-        "problem": null(),
-        "completed_at": None,
-    }
+def _opened(gpt_id: str, rows: Sequence[Row[Any]]) -> list[Executable]:
+    """Returns: the statements that take back what ended with these letters.
+
+    By keys and not by a join with the letters: where the server knew little of the tables, as after
+    a restore, it joined 50,000 rows for each part and took 20 s.
+    """
+    steps = [(row.run_id, row.stage, row.part) for row in rows if row.run_id is not None]
+    if not steps:
+        return []
+    run_ids = [run_id for run_id, _, _ in steps]
     step = (
         update(STEPS)
         .where(
-            theirs,
-            STEPS.c.gpt_id == columns.gpt_id,
-            STEPS.c.run_id == columns.run_id,
-            STEPS.c.stage == columns.stage,
-            STEPS.c.part == columns.part,
+            STEPS.c.gpt_id == gpt_id,
+            # The index is searched for these; for a list of triples it is not used.
+            STEPS.c.run_id.in_(run_ids),
+            tuple_(STEPS.c.run_id, STEPS.c.stage, STEPS.c.part).in_(steps),
             STEPS.c.state == StepState.DEAD,
         )
         .values(
@@ -149,19 +149,16 @@ def _opened(ids: Sequence[str]) -> list[Executable]:
             waiting_since=func.now(),
         )
     )
+    again = {"status": Status.PROCESSING, "problem": null(), "completed_at": None}
     request = update(REQUESTS).where(
-        theirs,
-        REQUESTS.c.request_id == columns.request_id,
-        REQUESTS.c.gpt_id == columns.gpt_id,
+        REQUESTS.c.request_id.in_([row.request_id for row in rows if row.run_id is not None]),
+        REQUESTS.c.gpt_id == gpt_id,
         REQUESTS.c.status == Status.FAILED,
     )
-    run = update(RUNS).where(
-        theirs, RUNS.c.run_id == columns.run_id, RUNS.c.status == Status.FAILED
-    )
+    run = update(RUNS).where(RUNS.c.run_id.in_(run_ids), RUNS.c.status == Status.FAILED)
     document = update(DOCUMENTS).where(
-        theirs,
-        DOCUMENTS.c.document_id == columns.document_id,
-        DOCUMENTS.c.run_id == columns.run_id,
+        DOCUMENTS.c.document_id.in_([row.document_id for row in rows if row.document_id]),
+        DOCUMENTS.c.run_id.in_(run_ids),
         DOCUMENTS.c.status == Status.FAILED,
         DOCUMENTS.c.deleted_at.is_(None),
     )
