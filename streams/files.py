@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams import disk
 from streams.clients.s3 import ObjectStore
 
 
@@ -19,14 +20,17 @@ class Files:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Yield the path of a file that does not exist yet; remove it afterwards."""
-        with tempfile.TemporaryDirectory(dir=self.work_dir) as folder:
+        """Yield the path of a file that does not exist yet; remove it afterwards.
+
+        Raises: DependencyDown: the disk is full.
+        """
+        with disk.writing(), tempfile.TemporaryDirectory(dir=self.work_dir) as folder:
             yield Path(folder) / "document"
 
     async def download(self, key: str, target: Path) -> None:
         """Write an object to a file.
 
         Raises: InvalidMessage: there is none, or it is too large. DependencyDown: the store is
-            away.
+            away, or the disk is full.
         """
         await self.store.download(key, target, limit=self.max_bytes)

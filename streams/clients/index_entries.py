@@ -21,6 +21,7 @@ from streams.errors import DependencyDown
 
 _NAME: Final = "opensearch"
 _GONE: Final = "index_not_found_exception"
+_BLOCKED: Final = "cluster_block_exception"
 _MISSING: Final = "an index is missing; if it stays so, run `actionstream migrate`"
 _CONFLICT: Final = 409
 _NOT_FOUND: Final = 404
@@ -104,6 +105,8 @@ class IndexEntries:
             reason = details.get("error")
             if isinstance(reason, dict) and reason.get("type") == _GONE:
                 raise DependencyDown(_NAME, f"the index {self.name} is gone")
+            if isinstance(reason, dict) and reason.get("type") == _BLOCKED:
+                raise DependencyDown(_NAME, _blocked(reason))
             if details["status"] in {_CONFLICT, _NOT_FOUND}:
                 continue
             if details["status"] in _PASSING:
@@ -170,12 +173,20 @@ class IndexEntries:
 
 @contextmanager
 def passing() -> Iterator[None]:
-    """Raises: DependencyDown: OpenSearch was away, overloaded, or lacked the index named."""
+    """Raises: DependencyDown: OpenSearch was away, overloaded, full, or lacked the index named."""
     try:
         yield
     except NotFoundError as error:
         raise DependencyDown(_NAME, _MISSING) from error
     except TransportError as error:
+        if error.error == _BLOCKED:
+            raise DependencyDown(_NAME, _blocked(error.info.get("error", {}))) from error
         if isinstance(error, SearchConnectionError) or error.status_code in _PASSING:
             raise DependencyDown(_NAME, type(error).__name__) from error
         raise
+
+
+def _blocked(error: dict[str, Any]) -> str:
+    reason = str(error.get("reason", "no reason given"))
+    full = "flood-stage" in reason or "disk" in reason
+    return f"{'its disk is full' if full else 'the index is blocked'}: {reason}"

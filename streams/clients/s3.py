@@ -1,7 +1,8 @@
 """The object store: the documents' bytes, under `{gpt_id}/documents/{document_id}/…`."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +14,11 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from schemas.settings import StorageSettings
+from streams import disk
 from streams.errors import DependencyDown, InvalidMessage
 
+CALL_SECONDS: Final = 80.0
+"""Hard limit of a call with all that it transfers; below the time that a rebalance waits."""
 _CHUNK_BYTES: Final = 256 * 1024
 _SERVER_ERROR: Final = 500
 
@@ -36,13 +40,20 @@ class StoredObject:
 class ObjectStore:
     """One bucket."""
 
-    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 - aiobotocore has no types
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - aiobotocore has no types
+        bucket: str,
+        *,
+        call_seconds: float = CALL_SECONDS,
+    ) -> None:
         self._client = client
         self._bucket = bucket
+        self._longest = call_seconds
 
     async def prepare(self) -> None:
         """Create the bucket where it is missing."""
-        with _errors():
+        async with self._bounded():
             try:
                 await self._client.head_bucket(Bucket=self._bucket)
             except ClientError as error:
@@ -52,7 +63,7 @@ class ObjectStore:
 
     async def ping(self) -> None:
         """Raises: DependencyDown: the store does not answer or the bucket is missing."""
-        with _errors():
+        async with self._bounded():
             await self._client.head_bucket(Bucket=self._bucket)
 
     async def download(self, key: str, target: Path, *, limit: int) -> int:
@@ -61,7 +72,7 @@ class ObjectStore:
         Raises: InvalidMessage: there is no such object, or it has more than `limit` bytes.
             DependencyDown: the store is away.
         """
-        with _errors():
+        async with self._bounded():
             try:
                 answer = await self._client.get_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
@@ -85,17 +96,18 @@ class ObjectStore:
 
         Raises: DependencyDown: the store is away.
         """
-        with _errors(), source.open("rb") as file:
-            await self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=file, ContentType=content_type
-            )
+        async with self._bounded():
+            with source.open("rb") as file:
+                await self._client.put_object(
+                    Bucket=self._bucket, Key=key, Body=file, ContentType=content_type
+                )
 
     async def put(self, key: str, content: bytes, *, content_type: str) -> None:
         """Store bytes under a key, whatever was there before.
 
         Raises: DependencyDown: the store is away.
         """
-        with _errors():
+        async with self._bounded():
             await self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=content, ContentType=content_type
             )
@@ -105,7 +117,7 @@ class ObjectStore:
 
         Raises: DependencyDown: the store is away.
         """
-        with _errors():
+        async with self._bounded():
             await self._client.delete_object(Bucket=self._bucket, Key=key)
 
     async def delete_all(self, key_prefix: str) -> int:
@@ -114,7 +126,7 @@ class ObjectStore:
         Raises: DependencyDown: the store is away.
         """
         deleted = 0
-        with _errors():
+        async with self._bounded():
             pages = self._client.get_paginator("list_objects_v2")
             async for page in pages.paginate(Bucket=self._bucket, Prefix=key_prefix):
                 keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
@@ -124,6 +136,12 @@ class ObjectStore:
                     )
                 deleted += len(keys)
         return deleted
+
+    @asynccontextmanager
+    async def _bounded(self) -> AsyncIterator[None]:
+        with _errors():
+            async with asyncio.timeout(self._longest):
+                yield
 
     async def pages(self) -> AsyncIterator[Sequence[StoredObject]]:
         """Yield all objects, a thousand at a time, in the order of their keys.
@@ -143,7 +161,7 @@ class ObjectStore:
 
         Raises: DependencyDown: the store is away.
         """
-        with _errors():
+        async with self._bounded():
             try:
                 found = await self._client.head_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
@@ -161,7 +179,7 @@ async def connect(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
         s3={"addressing_style": "path"},
         connect_timeout=5,
         read_timeout=30,
-        retries={"max_attempts": 2},
+        retries={"total_max_attempts": 2},
         max_pool_connections=32,
     )
     access, secret = settings.s3_access_key, settings.s3_secret_key
@@ -176,18 +194,18 @@ async def connect(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
         yield ObjectStore(client, settings.s3_bucket)
 
 
-class _errors:  # noqa: N801 - reads as a statement: `with _errors():`
+@contextmanager
+def _errors() -> Iterator[None]:
     """Turn what passes by itself into `DependencyDown`."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ClientError):
-            if _status(error) >= _SERVER_ERROR or _code(error) in {"SlowDown", "RequestTimeout"}:
-                raise DependencyDown("s3", _code(error)) from error
-        elif isinstance(error, BotoCoreError | aiohttp.ClientError | TimeoutError | OSError):
-            raise DependencyDown("s3", type(error).__name__) from error
+    try:
+        with disk.writing():
+            yield
+    except ClientError as error:
+        if _status(error) >= _SERVER_ERROR or _code(error) in {"SlowDown", "RequestTimeout"}:
+            raise DependencyDown("s3", f"{_code(error)} (status {_status(error)})") from error
+        raise
+    except (BotoCoreError, aiohttp.ClientError, OSError) as error:
+        raise DependencyDown("s3", type(error).__name__) from error
 
 
 def _status(error: ClientError) -> int:
