@@ -8,8 +8,7 @@ from typing import Any
 
 import psycopg
 from aiobotocore.session import get_session
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, TopicPartition
 from opensearchpy import AsyncOpenSearch
 from opensearchpy.helpers import async_scan
 from psycopg.rows import dict_row
@@ -25,6 +24,8 @@ _TABLES = (
     "events",
     "event_counters",
 )
+WORKING, DELAYED = "actionstream-all", "actionstream-delay"
+GROUPS = (WORKING, DELAYED)
 #: Columns that nothing is asked about, and that are large.
 _UNREAD = {"outputs", "detail", "text", "record_value", "candidates"}
 
@@ -112,14 +113,7 @@ class Outside:
         return await asyncio.to_thread(self._records, topics)
 
     def _records(self, topics: tuple[str, ...]) -> list[Record]:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._bootstrap,
-                "group.id": uuid.uuid4().hex,
-                "enable.auto.commit": False,
-                "log_level": 0,
-            }
-        )
+        consumer = self._consumer(uuid.uuid4().hex)
         known = consumer.list_topics(timeout=20).topics
         ends: dict[tuple[str, int], int] = {}
         for topic in topics:
@@ -146,32 +140,60 @@ class Outside:
 
     async def topics(self) -> list[str]:
         """Returns: the topics of the installation."""
-        admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
-        found = await asyncio.to_thread(admin.list_topics, timeout=20)
-        return sorted(name for name in found.topics if not name.startswith("__"))
+        return await asyncio.to_thread(self._topics)
+
+    def _topics(self) -> list[str]:
+        reader = self._consumer(uuid.uuid4().hex)
+        names = sorted(self._places(reader))
+        reader.close()
+        return names
 
     async def lag(self) -> dict[str, int]:
         """Returns: how many records each group and topic has before it, where there are any."""
         return await asyncio.to_thread(self._lag)
 
     def _lag(self) -> dict[str, int]:
-        admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
-        reader = Consumer(
-            {"bootstrap.servers": self._bootstrap, "group.id": uuid.uuid4().hex, "log_level": 0}
-        )
+        # Not by an admin client: librdkafka 2.16 ends the process when its admin client asks for
+        # a group's offsets while the coordinator is just changing.
         behind: dict[str, int] = {}
-        for group in admin.list_consumer_groups().result(20).valid:
-            if not group.group_id.startswith("actionstream"):
-                continue
-            asked = [ConsumerGroupTopicPartitions(group.group_id)]
-            offsets = admin.list_consumer_group_offsets(asked)[group.group_id].result(20)
-            for place in offsets.topic_partitions:
-                _, high = reader.get_watermark_offsets(place, timeout=20)
-                if (left := high - max(place.offset, 0)) > 0:
-                    name = f"{group.group_id} {place.topic}"
-                    behind[name] = behind.get(name, 0) + left
-        reader.close()
+        for group in GROUPS:
+            reader = self._consumer(group)
+            for topic, places in self._places(reader).items():
+                for place in reader.committed(places, timeout=20):
+                    # Negative where the group has never read the topic.
+                    low, high = reader.get_watermark_offsets(place, timeout=20)
+                    begin = place.offset if place.offset >= 0 else low
+                    if _reads(group, topic) and high > begin:
+                        name = f"{group} {topic}"
+                        behind[name] = behind.get(name, 0) + high - begin
+            reader.close()
         return behind
+
+    def _consumer(self, group: str) -> Consumer:
+        return Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "log_level": 0,
+            }
+        )
+
+    @staticmethod
+    def _places(reader: Consumer) -> dict[str, list[TopicPartition]]:
+        return {
+            name: [TopicPartition(name, number) for number in topic.partitions]
+            for name, topic in reader.list_topics(timeout=20).topics.items()
+            if not name.startswith("__")
+        }
+
+
+def _reads(group: str, topic: str) -> bool:
+    """Returns: whether a group is to read a topic."""
+    if topic.startswith("retry-"):
+        return group == DELAYED
+    final = topic.endswith("-dlq") or topic in {"results", "events"}
+    return group == WORKING and not final
 
 
 def _record(message: Any) -> Record:

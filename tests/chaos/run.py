@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import psycopg
+from confluent_kafka import KafkaException
 
 from tests.chaos import afterwards, checks, ledgers, measures, rolling
 from tests.chaos.estate import Estate, running
@@ -175,7 +176,7 @@ class _Watch:
     async def until_quiet(self) -> None:
         """Wait until every request is final, every step settled, and every record read."""
         while True:
-            with contextlib.suppress(psycopg.OperationalError):
+            with contextlib.suppress(psycopg.OperationalError, KafkaException):
                 [now] = await self._outside.rows(_PROGRESS)
                 if not now["open"] and not now["steps"] and not await self._outside.lag():
                     return
