@@ -19,7 +19,7 @@ def main() -> int:
         print("usage: python -m bench NAME [OPTIONS]\n\nbenchmarks:")
         for name in names:
             first, *_ = (importlib.import_module(f"bench.{name}").__doc__ or "").splitlines()
-            print(f"  {name:<12} {first}")
+            print(f"  {name:<14} {first}")
         return 0 if sys.argv[1:] in ([], ["--help"]) else 2
     name = sys.argv.pop(1)
     code = importlib.import_module(f"bench.{name}").main()
