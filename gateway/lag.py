@@ -1,9 +1,9 @@
 """How many records wait for the first stage, asked of the brokers without joining a group."""
 
-from typing import Any, Final
+import threading
+from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from gateway import kafka
 from schemas.settings import KafkaSettings
@@ -18,12 +18,25 @@ class IntakeLag:
     """Compares what the groups have committed with the ends of `process-document`.
 
     Commits are a few seconds behind the work, so records that were just finished are counted too.
+
+    It asks as consumers that never subscribe: librdkafka 2.16 ends the process (segmentation fault
+    in `rd_kafka_cgrp_op`) when its admin client asks for a group's offsets and the coordinator is
+    just changing, since that client has no group of its own.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._topic = settings.topic_prefix + PROCESS_DOCUMENT.name
-        self._groups = [settings.topic_prefix + name for name in _GROUPS]
-        self._admin: Any = AdminClient(kafka.options(settings, "backlog"))
+        self._using = threading.Lock()
+        self._consumers = [
+            Consumer(
+                {
+                    **kafka.options(settings, "backlog"),
+                    "group.id": settings.topic_prefix + name,
+                    "enable.auto.commit": False,
+                }
+            )
+            for name in _GROUPS
+        ]
 
     def read(self) -> int:
         """Returns: records that no worker has begun with, and a few more; blocks.
@@ -31,30 +44,30 @@ class IntakeLag:
         Raises:
             KafkaException: the brokers do not answer in time.
         """
-        found = self._admin.list_topics(self._topic, timeout=_TIMEOUT_S).topics[self._topic]
-        if found.error is not None:
-            raise KafkaException(found.error)
-        places = [TopicPartition(self._topic, number) for number in found.partitions]
-        begins = self._ends(places, OffsetSpec.earliest())
-        ends = self._ends(places, OffsetSpec.latest())
-        done = self._committed()
-        return sum(
-            max(0, end - max(done.get(number, 0), begins[number])) for number, end in ends.items()
-        )
+        with self._using:
+            asking = self._consumers[0]
+            found = asking.list_topics(self._topic, timeout=_TIMEOUT_S).topics[self._topic]
+            if found.error is not None:
+                raise KafkaException(found.error)
+            places = [TopicPartition(self._topic, number) for number in found.partitions]
+            done = self._committed(places)
+            waiting = 0
+            for place in places:
+                begin, end = asking.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+                waiting += end - max(begin, done[place.partition])
+            return max(0, waiting)
 
-    def _ends(self, places: list[TopicPartition], spec: Any) -> dict[int, int]:  # noqa: ANN401
-        asked = self._admin.list_offsets(dict.fromkeys(places, spec), request_timeout=_TIMEOUT_S)
-        return {place.partition: future.result().offset for place, future in asked.items()}
+    def close(self) -> None:
+        """Close the connections; blocks while something is being read."""
+        with self._using:
+            for consumer in self._consumers:
+                consumer.close()
 
-    def _committed(self) -> dict[int, int]:
+    def _committed(self, places: list[TopicPartition]) -> dict[int, int]:
         """Returns: by partition the offset of the group that is furthest; one is long unused."""
-        furthest: dict[int, int] = {}
-        for group in self._groups:
-            [asked] = self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group)], request_timeout=_TIMEOUT_S
-            ).values()
-            for place in asked.result().topic_partitions:
-                if place.topic == self._topic:
-                    at = max(place.offset, furthest.get(place.partition, 0))
-                    furthest[place.partition] = at
+        furthest = dict.fromkeys((place.partition for place in places), 0)
+        for consumer in self._consumers:
+            for at in consumer.committed(places, timeout=_TIMEOUT_S):
+                # Negative where the group has committed nothing.
+                furthest[at.partition] = max(at.offset, furthest[at.partition])
         return furthest

@@ -15,6 +15,7 @@ from gateway.cursors import Cursors
 from gateway.database import Reader
 from gateway.embedder import Embedder
 from gateway.lag import IntakeLag
+from gateway.live_index import LiveIndex
 from gateway.metrics import Metrics
 from gateway.publisher import Publisher
 from gateway.queries.backlog import progress
@@ -34,6 +35,7 @@ class State:
     metrics: Metrics
     reader: Reader
     search: AsyncOpenSearch
+    live_index: LiveIndex
     storage: Storage
     embedder: Embedder
     publisher: Publisher
@@ -67,6 +69,7 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
             metrics=metrics,
             reader=reader,
             search=search,
+            live_index=LiveIndex(settings, search),
             storage=storage,
             embedder=embedder,
             publisher=publisher,
@@ -80,7 +83,8 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
 async def _estimating(
     settings: GatewaySettings, reader: Reader, metrics: Metrics
 ) -> AsyncIterator[Backlog]:
-    backlog = Backlog(IntakeLag(settings), functools.partial(progress, reader))
+    lag = IntakeLag(settings)
+    backlog = Backlog(lag, functools.partial(progress, reader))
     metrics.watch_backlog(
         lambda: backlog.estimate.expected_wait_s, lambda: backlog.estimate.waiting
     )
@@ -90,6 +94,7 @@ async def _estimating(
     finally:
         task.cancel()
         await asyncio.wait([task])
+        await run_in_threadpool(lag.close)
 
 
 def _search_client(settings: GatewaySettings) -> AsyncOpenSearch:
