@@ -10,6 +10,7 @@ from ollama import AsyncClient, ResponseError
 from gateway.breaker import Breaker
 from gateway.settings import GatewaySettings
 from schemas.embedding_text import prepare
+from schemas.indexes import Vectors
 
 _CACHED: Final = 2048
 _FAILURES: Final = 2
@@ -26,33 +27,39 @@ class MissingModel(LookupError):
 class Embedder:
     """The client, a cache of its answers, and a breaker: an outage costs few searches their time.
 
-    `breaker` is open while the model server is taken to be away.
+    `model` is that of the index that was searched last. `breaker` is open while the model server
+    is taken to be away.
     """
 
     def __init__(self, settings: GatewaySettings, client: AsyncClient | None = None) -> None:
         self.model = settings.embedding_model
-        self._dimensions = settings.embedding_dimensions
         timeout_s = settings.embed_timeout.total_seconds()
         self._client = client or AsyncClient(host=settings.ollama_url, timeout=timeout_s)
-        self._cache: OrderedDict[str, list[float]] = OrderedDict()
+        self._cache: OrderedDict[tuple[Vectors, str], list[float]] = OrderedDict()
         self.breaker = Breaker(failures=_FAILURES, pause_s=_PAUSE_S)
 
-    async def embed(self, query: str) -> list[float] | None:
-        """Returns: the query's vector; none where the model server is away or answers oddly.
+    async def embed(self, query: str, vectors: Vectors) -> list[float] | None:
+        """Returns: the query's vector, made as those of an index.
+
+        None where the model server is away or answers oddly, or where they cannot be made here.
 
         Source: Ollama HTTP API, POST /api/embed.
         """
         prepared = prepare(query)[:_MAX_CHARS]
-        if not prepared:
+        if not prepared or not vectors.can_be_made:
             return None
-        if (known := self._cache.get(prepared)) is not None:
-            self._cache.move_to_end(prepared)
+        place = vectors, prepared
+        if (known := self._cache.get(place)) is not None:
+            self._cache.move_to_end(place)
             return known
+        if vectors.model != self.model:
+            self.model = vectors.model
+            self.breaker = Breaker(failures=_FAILURES, pause_s=_PAUSE_S)
         if not self.breaker.admits():
             return None
-        vector = await self._ask(prepared)
+        vector = await self._ask(prepared, vectors)
         if vector is not None:
-            self._cache[prepared] = vector
+            self._cache[place] = vector
             if len(self._cache) > _CACHED:
                 self._cache.popitem(last=False)
         return vector
@@ -76,12 +83,12 @@ class Embedder:
         """Close the connections."""
         await self._client.close()  # type: ignore[no-untyped-call]
 
-    async def _ask(self, prepared: str) -> list[float] | None:
+    async def _ask(self, prepared: str, vectors: Vectors) -> list[float] | None:
         try:
-            answer = await self._client.embed(model=self.model, input=prepared, truncate=True)
+            answer = await self._client.embed(model=vectors.model, input=prepared, truncate=True)
             vector = [float(number) for number in answer.embeddings[0]]
-            if len(vector) != self._dimensions or not any(vector):
-                raise ValueError(f"{len(vector)} dimensions instead of {self._dimensions}")
+            if len(vector) != vectors.dimensions or not any(vector):
+                raise ValueError(f"{len(vector)} dimensions instead of {vectors.dimensions}")
         except (*_FAULTS, IndexError) as error:
             self.breaker.failed(_reason(error))
             _log.warning("no query vector, searching by words", error=str(error)[:200])

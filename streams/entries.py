@@ -147,7 +147,11 @@ def storing_chunks(content: Content, **columns: Any) -> list[Executable]:  # noq
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A document as an index is compared with it: `chunk_count` is of its readable run's rows."""
+    """A document as an index is compared with it: `chunk_count` is of its readable run's rows.
+
+    It is 0 where the text is empty, and also where the run was never indexed: then only the text
+    itself tells.
+    """
 
     document_id: str
     gpt_id: str
@@ -158,7 +162,7 @@ class Standing:
 
     def agrees(self, held: Held | None) -> bool:
         """Returns: whether an index that holds this of the document holds what it should."""
-        if self.deleted or not self.chunk_count:
+        if self.deleted or self.run_id is None:
             return held is None
         return held == Held(self.chunk_count, self.version, self.version, self.chunk_count - 1)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from opensearchpy import AsyncOpenSearch, OpenSearchException, TransportError
+from opensearchpy import AsyncOpenSearch, NotFoundError, OpenSearchException, TransportError
 from sqlalchemy import select
 
 from gateway.database import Reader, Row
@@ -15,7 +15,7 @@ from gateway.highlights import passages, spans
 from gateway.queries.rankings import Markers, Search, candidates_body, entries_body, page_body
 from gateway.queries.scope import owned, owned_entries
 from schemas.api.search import Facet, FacetCount, SearchHit
-from schemas.indexes import ALIAS, PIPELINE
+from schemas.indexes import PIPELINE
 from schemas.tables import DOCUMENTS
 
 Json = dict[str, Any]
@@ -24,6 +24,26 @@ _AWAY: Final = "search cannot be reached; try again"
 _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 _TRIES: Final = 3
+
+
+class IndexGone(Exception):
+    """The index is no longer there: a rebuild has put another one in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is searched: the live index by its own name, and the pipeline of hybrid queries.
+
+    Not by the alias, which may pass to an index of another model after the query was embedded.
+    """
+
+    index: str
+    pipeline: str
+
+    @classmethod
+    def of(cls, index: str, prefix: str) -> "Place":
+        """Returns: the place of an index of the installation with this prefix."""
+        return cls(index, prefix + PIPELINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +66,16 @@ class _Ranked:
 
 
 async def run(
-    client: AsyncOpenSearch, reader: Reader, principal: Principal, prefix: str, wanted: Search
+    client: AsyncOpenSearch, reader: Reader, principal: Principal, place: Place, wanted: Search
 ) -> Found:
     """Returns: the hits that are current in Postgres, with passages.
 
     Raises:
         Unavailable: OpenSearch or Postgres is away.
+        IndexGone: there is no such index any more.
     """
     markers = Markers(*(f"\ue000{secrets.token_hex(8)}\ue001" for _ in range(2)))
-    asking = _Asking(client, prefix, owned_entries(principal), markers)
+    asking = _Asking(client, place, owned_entries(principal), markers)
     ranked = await (asking.grouped(wanted) if wanted.grouped_here else asking.page(wanted))
     page = ranked.hits[: wanted.limit]
     rows = await _current(reader, principal, [hit["_source"] for hit in page])
@@ -75,7 +96,7 @@ class _Asking:
     """Asks OpenSearch, within what the caller may see."""
 
     client: AsyncOpenSearch
-    prefix: str
+    place: Place
     scope: list[Json]
     markers: Markers
 
@@ -108,6 +129,8 @@ class _Asking:
         for _ in range(_TRIES):
             try:
                 return await self._ask_once(body)
+            except NotFoundError as error:
+                raise IndexGone from error
             except TransportError as error:
                 # OpenSearch refuses a page behind the last candidate, instead of answering none.
                 if error.status_code == _BAD_REQUEST and "pagination_depth" in str(error.info):
@@ -123,9 +146,9 @@ class _Asking:
     async def _ask_once(self, body: Json) -> Json:
         # Without the pipeline a hybrid query answers raw rows with nonsense scores, not an error.
         hybrid = "hybrid" in body["query"]
-        parameters = {"search_pipeline": self.prefix + PIPELINE} if hybrid else {}
+        parameters = {"search_pipeline": self.place.pipeline} if hybrid else {}
         answer: Json = await self.client.search(
-            index=self.prefix + ALIAS, body=body, params=parameters
+            index=self.place.index, body=body, params=parameters
         )
         return answer
 

@@ -7,11 +7,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.deps import CallerDep, Principal, SecuredRoute, StateDep
-from gateway.errors import InvalidInput
+from gateway.errors import InvalidInput, Unavailable
 from gateway.lists import CursorQuery, WhereQuery, conditions, link_next
+from gateway.live_index import Live
 from gateway.queries import search
 from gateway.queries.entries import filters
 from gateway.queries.rankings import Search
+from gateway.queries.search import Found, IndexGone, Place
 from gateway.state import State
 from schemas.api.search import DEFAULT_LIMIT, MAX_LIMIT, Facet, Group, Mode, SearchInput, SearchPage
 from schemas.api.search import Query as Words
@@ -22,6 +24,12 @@ MAX_OFFSET: Final = 1000
 _NO_VECTOR: Final = (
     "The model that turns the query into a vector does not answer, so this was searched by words."
 )
+_OTHER_VECTORS: Final = (
+    "The index was made with vectors that this release cannot make, so this was searched by words; "
+    "its operator can mend that with `actionstream reindex`."
+)
+_MOVING: Final = "the index is being replaced; try again"
+_SWAPS: Final = 3
 
 
 @router.get("")
@@ -89,28 +97,46 @@ async def _page(state: State, caller: Principal, wanted: Search, cursor: str | N
         json.dumps(wanted.filters),
     )
     offset = 0 if cursor is None else int(state.cursors.open(cursor, *bound)[0])
-    vector = None if wanted.mode is Mode.KEYWORD else await state.embedder.embed(wanted.q)
-    answered = Mode.KEYWORD if vector is None else wanted.mode
-    asked = replace(
-        wanted,
-        mode=answered,
-        offset=offset,
-        vector=None if vector is None else tuple(vector),
-    )
-    prefix = state.settings.index_prefix
-    found = await search.run(state.search, state.reader, caller, prefix, asked)
+    found, answered, notices = await _found(state, caller, replace(wanted, offset=offset))
     state.metrics.searches.labels(wanted.mode, answered).inc()
     following = offset + wanted.limit
     more = found.more and following < MAX_OFFSET
     return SearchPage(
         mode=answered,
-        notices=[] if answered is wanted.mode else [_NO_VECTOR],
+        notices=notices,
         items=found.hits,
         facets=found.facets,
         next_cursor=state.cursors.seal([following], *bound) if more else None,
         has_more=more,
         took_ms=found.took_ms,
     )
+
+
+async def _found(state: State, caller: Principal, wanted: Search) -> tuple[Found, Mode, list[str]]:
+    """Returns: what was found, the mode it was found by, and why that is not the one wanted."""
+    for _ in range(_SWAPS):
+        live = await state.live_index.now()
+        asked, notices = await _embedded(state, live, wanted)
+        place = Place.of(live.name, state.settings.index_prefix)
+        try:
+            found = await search.run(state.search, state.reader, caller, place, asked)
+        except IndexGone:
+            state.live_index.forget()
+            continue
+        return found, asked.mode, notices
+    raise Unavailable(_MOVING)
+
+
+async def _embedded(state: State, live: Live, wanted: Search) -> tuple[Search, list[str]]:
+    """Returns: the search with a vector of the index's own kind, or by words, and why."""
+    if wanted.mode is Mode.KEYWORD:
+        return wanted, []
+    if live.vectors is None or not live.vectors.can_be_made:
+        return replace(wanted, mode=Mode.KEYWORD), [_OTHER_VECTORS]
+    vector = await state.embedder.embed(wanted.q, live.vectors)
+    if vector is None:
+        return replace(wanted, mode=Mode.KEYWORD), [_NO_VECTOR]
+    return replace(wanted, vector=tuple(vector)), []
 
 
 def _facets(text: str | None) -> tuple[Facet, ...]:

@@ -4,7 +4,7 @@ Reads documents, runs, pages and chunks. Writes OpenSearch, and the chunks' rows
 are cut otherwise today than when they were indexed.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from schemas.tables import CHUNKS, DOCUMENTS
 from schemas.versions import DELETED_VERSION
 from streams import documents, entries
 from streams.chunking import Chunk
-from streams.clients.index_entries import IndexEntries
+from streams.clients.index_entries import Held, IndexEntries
 from streams.clients.postgres import Database
 from streams.entries import Content, Standing
 from streams.errors import Refused
@@ -26,6 +26,13 @@ _AT_ONCE: Final = 256
 _ROUNDS: Final = 50
 _LATER: Final = "false"
 """Entries are looked for once a round, after a refresh of its own."""
+
+_State = tuple[str, int]
+"""A document's id and version."""
+
+
+def _state(standing: Standing) -> _State:
+    return standing.document_id, standing.version
 
 
 class Unsettled(Exception):
@@ -50,16 +57,19 @@ class Sweep:
         Returns: how many of them it did not hold as it should.
         Raises: Unavailable: a server is away, or a text cannot be embedded. Unsettled.
         """
-        first = differing = await self._differing(document_ids)
+        differing = await self._differing(document_ids)
+        first = len(differing)
+        empty: set[_State] = set()
         for _ in range(_ROUNDS):
             if not differing:
-                return len(first)
-            await self._mend(differing)
-            differing = await self._differing([one.document_id for one in differing])
-        raise Unsettled(differing[0].document_id)
+                return first - len(empty)
+            empty |= await self._mend(differing)
+            found = await self._differing([one.document_id for one, _ in differing])
+            differing = [each for each in found if _state(each[0]) not in empty]
+        raise Unsettled(differing[0][0].document_id)
 
-    async def _differing(self, document_ids: Sequence[str]) -> list[Standing]:
-        """Returns: the documents of which the index does not hold what it should.
+    async def _differing(self, document_ids: Sequence[str]) -> list[tuple[Standing, Held | None]]:
+        """Returns: the documents of which the index does not hold what it should, and what it does.
 
         The order counts. First all that was written becomes visible, then Postgres is read: a
         document that is deleted after that is deleted by a worker who finds all its entries.
@@ -67,35 +77,41 @@ class Sweep:
         await self.index.refresh()
         held = await self.index.held(document_ids)
         found = await entries.standings(self.database, document_ids)
-        return [one for one in found if not one.agrees(held.get(one.document_id))]
+        compared = [(one, held.get(one.document_id)) for one in found]
+        return [(one, has) for one, has in compared if not one.agrees(has)]
 
-    async def _mend(self, differing: Sequence[Standing]) -> None:
-        written: list[Content] = []
+    async def _mend(self, differing: Sequence[tuple[Standing, Held | None]]) -> set[_State]:
+        """Returns: the documents whose text turned out to be empty, each with its version."""
+        empty: set[_State] = set()
         batch: list[tuple[Content, Sequence[Chunk]]] = []
-        async for content in self._contents(differing):
+        for standing, has in differing:
+            content = await self._content(standing)
+            if content is None:
+                continue
             await self._keep_chunks(content)
-            written.append(content)
+            if has is not None:
+                await clear(self.index, content, refresh=_LATER)
             for part in content.parts():
                 batch.append((content, part))
                 if sum(len(each) for _, each in batch) >= _AT_ONCE:
                     await self._write(batch)
                     batch = []
+            if not content.chunks:
+                empty.add(_state(standing))
         await self._write(batch)
-        for content in written:
-            await clear(self.index, content, refresh=_LATER)
+        return empty
 
-    async def _contents(self, differing: Sequence[Standing]) -> AsyncIterator[Content]:
-        """Yield what the index should hold of those that it should hold anything of."""
-        for one in differing:
-            if one.deleted or one.run_id is None:
-                gone = await self.index.ids(one.document_id)
-                version = DELETED_VERSION if one.deleted else one.version
-                await self.index.delete(gone, version=version, refresh=_LATER)
-                continue
+    async def _content(self, standing: Standing) -> Content | None:
+        """Returns: what the index should hold of a document; if nothing, that is seen to here."""
+        if not standing.deleted and standing.run_id is not None:
             try:
-                yield await entries.read(self.database, one.gpt_id, one.document_id)
+                return await entries.read(self.database, standing.gpt_id, standing.document_id)
             except Refused:
-                continue  # Deleted meanwhile: the next round sees the tombstone.
+                return None  # Deleted meanwhile: the next round sees the tombstone.
+        gone = await self.index.ids(standing.document_id)
+        version = DELETED_VERSION if standing.deleted else standing.version
+        await self.index.delete(gone, version=version, refresh=_LATER)
+        return None
 
     async def _write(self, batch: Sequence[tuple[Content, Sequence[Chunk]]]) -> None:
         texts = [content.text(each) for content, part in batch for each in part]

@@ -1,0 +1,435 @@
+"""A rebuild of the index while documents come, change and go, and while it is killed."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import insert, select
+
+from schemas.ids import RUN, Ids
+from schemas.indexes import Vectors, index_name
+from schemas.messages import DeleteDocument, DocumentExtracted
+from schemas.states import RebuildState
+from schemas.tables import CHUNKS, DOCUMENTS, PAGES, REBUILDS, RUNS
+from streams import documents
+from streams.chunking import chunk
+from streams.clients import s3
+from streams.clients.opensearch import SearchIndex
+from streams.clients.postgres import Database
+from streams.rebuild.run import RebuildRefused, Reindex
+from streams.settings import Settings
+from tests.fakes.models import FakeModels
+from tests.integration.conftest import installation
+from tests.integration.stages.conftest import TENANT, World, page, parsed, reply
+
+SENTENCE = "The river carries nitrate past the mill and the samples were drawn in May. "
+OTHER = Vectors("other-embed", 8)
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing catches it."""
+
+
+@dataclass
+class Watched:
+    """Progress that keeps what it was told, and ends the process at its n-th word."""
+
+    kill_at: int | None = None
+    said: list[str] = field(default_factory=list)
+
+    def show(self, doing: str, done: int, total: int) -> None:
+        self.say(f"{doing} {done} {total}")
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+        if len(self.said) == self.kill_at:
+            raise Killed
+
+
+@dataclass
+class Library:
+    """An installation of its own, with workers that are played and a command that rebuilds."""
+
+    settings: Settings
+    database: Database
+    store: s3.ObjectStore
+    search: SearchIndex
+    made: list[str] = field(default_factory=list)
+
+    def world(self) -> World:
+        ids = Ids(self.settings.id_secret.get_secret_value())
+        models = FakeModels(reply, dimensions={OTHER.model: OTHER.dimensions})
+        return World(self.settings, self.database, self.store, self.search, ids, models)
+
+    @property
+    def same(self) -> Vectors:
+        return Vectors(self.settings.embedding_model, self.settings.embedding_dimensions)
+
+    def reindex(
+        self, progress: Watched | None = None, wanted: Vectors | None = None, **more: Any
+    ) -> Reindex:
+        models = more.pop("models", None) or self.world().models
+        return Reindex(
+            self.database,
+            self.search,
+            models,
+            wanted or self.same,
+            progress or Watched(),
+            grace_s=0.05,
+            page=more.pop("page", 3),
+        )
+
+    async def read(self, word: str = "number", pages: int = 1) -> DocumentExtracted:
+        """Enter a document that was read to its end. Returns: what `index` is told of it."""
+        world = self.world()
+        document_id, run_id = world.document(), world.ids.mint(RUN, TENANT)
+        whose = {"gpt_id": TENANT, "document_id": document_id}
+        run = {**whose, "run_id": run_id, "request_id": "r", "number": 1, "status": "processing"}
+        texts = [
+            {**whose, "run_id": run_id, "number": one.number, "text": one.text, "source": "text"}
+            for one in long(pages, word)
+        ]
+        async with self.database.transaction() as connection:
+            row = {**whose, "run_id": run_id, "status": "processing", "title": f"Title {word}"}
+            await connection.execute(insert(DOCUMENTS).values(**row))
+            await connection.execute(insert(RUNS).values(**run, fields={}))
+            await connection.execute(insert(PAGES).values(texts))
+        return DocumentExtracted(
+            document_id=document_id, run_id=run_id, type="other", confidence=1, needs_review=False
+        )
+
+    async def add(self, count: int, pages: int = 1) -> list[str]:
+        """Enter documents and have them indexed, side by side. Returns: their ids."""
+        read = [await self.read(f"number {number}", pages) for number in range(count)]
+        await asyncio.gather(*(self.world().send("index", message) for message in read))
+        self.made += [message.document_id for message in read]
+        return self.made[-count:]
+
+    async def clear(self) -> None:
+        """Leave no document, and a live index that is empty."""
+        async with self.database.transaction() as connection:
+            for table in (DOCUMENTS, RUNS, PAGES, CHUNKS):
+                await connection.execute(sql_delete(table))
+        await self.reindex().abort()
+        await self.reindex().run()
+
+    async def live(self) -> str:
+        name, retired = await self.search.written()
+        assert retired == []
+        assert name is not None
+        return name
+
+    async def state_of(self, name: str) -> str | None:
+        query = select(REBUILDS.c.state).where(REBUILDS.c.index_name == name)
+        async with self.database.transaction() as connection:
+            state: str | None = await connection.scalar(query)
+        return state
+
+    async def held(self, name: str) -> dict[str, dict[str, Any]]:
+        """Returns: all entries of an index by id."""
+        client = self.search._client
+        await client.indices.refresh(index=name)
+        body = {"size": 10_000, "version": True, "query": {"match_all": {}}}
+        hits = (await client.search(index=name, body=body))["hits"]["hits"]
+        return {hit["_id"]: {**hit["_source"], "_v": hit["_version"]} for hit in hits}
+
+    async def wanted(self) -> dict[str, tuple[int, str, str | None]]:
+        """Returns: by id the version, text and title of each entry that Postgres asks for."""
+        async with self.database.transaction() as connection:
+            rows = (await connection.execute(select(DOCUMENTS))).all()
+        found = {}
+        for row in rows:
+            run_id = await documents.readable_run(self.database, row.document_id)
+            if row.deleted_at is None and run_id is not None:
+                for each in chunk(await documents.pages(self.database, run_id)):
+                    key = f"{row.document_id}:{each.ordinal}"
+                    found[key] = (row.version, each.text, row.title)
+        return found
+
+    async def agrees(self, name: str, vectors: Vectors) -> None:
+        """Assert that an index holds exactly what it should, each entry with its own vector."""
+        held = await self.held(name)
+        assert {key: (e["_v"], e["content"], e["title"]) for key, e in held.items()} == (
+            await self.wanted()
+        )
+        assert all(entry["version"] == entry["_v"] for entry in held.values())
+        assert {(entry["embedding_model"], len(entry["embedding"])) for entry in held.values()} <= {
+            (vectors.model, vectors.dimensions)
+        }
+
+
+def long(pages: int, word: str) -> list[Any]:
+    return [page(number, f"{word} {SENTENCE * 12}") for number in range(1, pages + 1)]
+
+
+@pytest.fixture(scope="module")
+def own() -> Settings:
+    """An installation that nobody else writes to."""
+    return installation()
+
+
+@pytest.fixture
+async def library(own: Settings) -> AsyncIterator[Library]:
+    """The installation, with nothing left from the test before."""
+    database = Database.connect(own.database_url.get_secret_value(), pool=10)
+    search = SearchIndex.connect(own)
+    async with s3.connect(own) as store:
+        made = Library(own, database, store, search)
+        await made.clear()
+        yield made
+    await search.close()
+    await database.close()
+
+
+async def delete(world: World, document_id: str) -> None:
+    await world.follow(await world.send("delete", DeleteDocument(document_id=document_id)))
+
+
+async def test_a_rebuild_with_the_same_model(library: Library) -> None:
+    """The next revision is live, has all that the old one had, and the old one is gone."""
+    await library.add(5, pages=2)
+    old = await library.live()
+    before = await library.held(old)
+
+    name = await library.reindex().run()
+
+    assert await library.live() == name != old
+    assert await library.held(name) == before
+    assert old not in await library.search.names()
+    assert await library.state_of(name) == RebuildState.DONE
+    assert await library.search.vectors(name) == library.same
+
+
+async def test_documents_that_come_change_and_go_meanwhile(library: Library) -> None:
+    """The new index holds exactly the current chunks of each document at its version."""
+    await library.add(12, pages=2)
+    chance = random.Random(3)
+    finished = asyncio.Event()
+
+    async def disturb() -> int:
+        world, steps = library.world(), 0
+        while not finished.is_set() or steps < 8:
+            steps += 1
+            mine = chance.choice(library.made)
+            world.parser.parts = {1: parsed(*long(chance.randint(1, 3), f"step {steps}"))}
+            match steps % 4:
+                case 0:
+                    library.made.append(await world.take_in(title=f"New {steps}"))
+                case 1:
+                    await world.follow(await world.amend(mine, title=f"Changed {steps}"))
+                case 2:
+                    await world.follow(await world.reprocess(mine))
+                case _ if len(library.made) > 4:
+                    library.made.remove(mine)
+                    await delete(world, mine)
+        return steps
+
+    disturbed = [asyncio.create_task(disturb()) for _ in range(3)]
+    name = await library.reindex().run()
+    finished.set()
+    await asyncio.gather(*disturbed)
+
+    assert await library.live() == name
+    await library.agrees(name, library.same)
+
+
+@pytest.mark.parametrize("kill_at", range(1, 12))
+async def test_killed_and_resumed(library: Library, kill_at: int) -> None:
+    """Wherever it ends, what happens meanwhile is not lost, and the next call goes on."""
+    first, second, *_ = await library.add(4)
+    world = library.world()
+    with pytest.raises(Killed):
+        await library.reindex(Watched(kill_at), page=2).run()
+    await delete(world, first)
+    await world.follow(await world.amend(second, title="Changed while it was dead"))
+    await library.add(1)
+
+    name = await library.reindex(page=2).run()
+
+    assert await library.live() == name
+    await library.agrees(name, library.same)
+
+
+async def test_two_at_once(library: Library) -> None:
+    """The second one is refused and disturbs nothing; so is giving up what is at work."""
+    await library.add(2)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    models = library.world().models
+    embed = models.embed
+
+    async def slowly(texts: Sequence[str], **how: Any) -> list[list[float]]:
+        begun.set()
+        await go_on.wait()
+        return await embed(texts, **how)
+
+    models.embed = slowly  # type: ignore[method-assign]
+    running = asyncio.create_task(library.reindex(models=models).run())
+    await begun.wait()
+    with pytest.raises(RebuildRefused, match="another"):
+        await library.reindex().run()
+    with pytest.raises(RebuildRefused, match="another"):
+        await library.reindex().abort()
+    go_on.set()
+
+    assert await running == await library.live()
+    await library.agrees(await library.live(), library.same)
+
+
+async def test_another_model_of_another_dimension(library: Library) -> None:
+    """Until the swap the old model's vectors go to the old index, then the new one's to the new."""
+    await library.add(3)
+    old = await library.live()
+    world = library.world()
+    seen: list[dict[str, Any]] = []
+
+    class Meanwhile(Watched):
+        def say(self, line: str) -> None:
+            super().say(line)
+            if line.startswith("building 3 "):
+                raise Killed
+
+    with pytest.raises(Killed):
+        await library.reindex(Meanwhile(), OTHER).run()
+    document_id = await world.take_in(title="In between")
+    for name in (old, library.search.prefix + index_name(OTHER.model, OTHER.dimensions)):
+        entries = await library.held(name)
+        seen += [entry for key, entry in entries.items() if key.startswith(document_id)]
+    with pytest.raises(RebuildRefused, match="--abort"):
+        await library.reindex().run()
+    name = await library.reindex(wanted=OTHER).run()
+    await library.add(1)
+
+    assert [(entry["embedding_model"], len(entry["embedding"])) for entry in seen] == [
+        (library.same.model, library.same.dimensions),
+        (OTHER.model, OTHER.dimensions),
+    ]
+    assert index_name(OTHER.model, OTHER.dimensions) in name
+    await library.agrees(name, OTHER)
+    await library.reindex().run()
+    await library.agrees(await library.live(), library.same)
+
+
+async def test_a_worker_that_sleeps_through_it_all(library: Library) -> None:
+    """It wakes before an index that is gone, and writes to the one that took its place."""
+    await library.add(1)
+    world = library.world()
+    late = await library.read("late")
+    asleep, wake = asyncio.Event(), asyncio.Event()
+    embed = world.models.embed
+
+    async def sleepily(texts: Sequence[str], **how: Any) -> list[list[float]]:
+        vectors = await embed(texts, **how)
+        asleep.set()
+        await wake.wait()
+        return vectors
+
+    world.models.embed = sleepily  # type: ignore[method-assign]
+    writing = asyncio.create_task(world.send("index", late))
+    await asleep.wait()
+    name = await library.reindex(wanted=OTHER).run()
+    await library.reindex().run()
+    wake.set()
+    await writing
+
+    assert name not in await library.search.names()
+    assert (await world.row(late.document_id)).indexed_version is not None
+    await library.agrees(await library.live(), library.same)
+
+
+@pytest.mark.parametrize("when", ["before the writing", "after the writing"])
+async def test_a_deletion_while_the_walk_writes_the_document(library: Library, when: str) -> None:
+    """No entry of it comes back, although it was never in the index before."""
+    world, models = library.world(), library.world().models
+    document_id = (await library.read("doomed", pages=3)).document_id
+    embed, doomed = models.embed, [document_id]
+
+    async def meanwhile(texts: Sequence[str], **how: Any) -> list[list[float]]:
+        if doomed and any("doomed" in text for text in texts):
+            await delete(world, doomed.pop())
+        return await embed(texts, **how)
+
+    if when == "before the writing":
+        models.embed = meanwhile  # type: ignore[method-assign]
+        await library.reindex(models=models).run()
+    else:
+        with pytest.raises(Killed):
+            await library.reindex(Watched(kill_at=2)).run()
+        await delete(world, document_id)
+        await library.reindex().run()
+
+    live = await library.live()
+    assert not [key for key in await library.held(live) if key.startswith(document_id)]
+    await library.agrees(live, library.same)
+
+
+async def test_a_search_never_misses_a_document(library: Library) -> None:
+    """Before, during and after the swap each document is found."""
+    expected = set(await library.add(6))
+    finished, rounds = asyncio.Event(), 0
+    running = asyncio.create_task(library.reindex().run())
+    running.add_done_callback(lambda _: finished.set())
+    body = {"size": 1000, "query": {"match": {"content": "nitrate"}}}
+
+    while not finished.is_set():
+        hits = (await library.search.query(body))["hits"]["hits"]
+        assert expected <= {hit["_source"]["document_id"] for hit in hits}
+        rounds += 1
+
+    assert await running == await library.live()
+    assert rounds > 3
+
+
+async def test_a_rebuild_that_is_given_up(library: Library) -> None:
+    """Its index is gone, its name is not used again, and the workers write to the old one alone."""
+    await library.add(2)
+    old = await library.live()
+    with pytest.raises(Killed):
+        await library.reindex(Watched(kill_at=2)).run()
+
+    given_up = await library.reindex().abort()
+    await library.add(1)
+
+    assert given_up is not None
+    assert given_up not in await library.search.names()
+    assert await library.live() == old
+    await library.agrees(old, library.same)
+    assert await library.reindex().abort() is None
+    assert await library.reindex().run() != given_up
+
+
+async def test_the_old_index_may_be_kept(library: Library) -> None:
+    """It stays, and nothing is written to it any more."""
+    await library.add(1)
+    old = await library.live()
+
+    name = await library.reindex().run(keep=True)
+    before = await library.held(old)
+    await library.add(1)
+
+    assert await library.live() == name
+    assert await library.held(old) == before
+    await library.search.drop(old)
+
+
+async def test_settings_of_another_model_leave_the_live_index(library: Library) -> None:
+    """Preparing the servers makes no empty index; the workers go on with the live one's model."""
+    live, names = await library.live(), await library.search.names()
+
+    assert await library.search.prepare(OTHER.model, OTHER.dimensions) == live
+
+    assert await library.search.names() == names
+    await library.add(1)
+    await library.agrees(live, library.same)
+
+
+async def test_a_model_of_another_length_than_set(library: Library) -> None:
+    """The command says which length to set, and begins nothing."""
+    wrong = Vectors(OTHER.model, OTHER.dimensions + 1)
+    with pytest.raises(RebuildRefused, match="ACTIONSTREAM_EMBEDDING_DIMENSIONS=8"):
+        await library.reindex(wanted=wrong).run()
+
+    assert await library.reindex().abort() is None
