@@ -19,7 +19,6 @@ from streams.errors import DependencyDown
 T = TypeVar("T")
 Place = tuple[str, int]
 
-_TIMEOUT_S: Final = 15
 _LOOK_S: Final = 0.5
 
 
@@ -32,9 +31,11 @@ def sources(stages: Iterable[str], *, held: bool = False) -> frozenset[str]:
 class Flow:
     """The topics that the workers read, and how far they have got."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, *, timeout_s: float = 15) -> None:
         self._prefix = settings.topic_prefix
-        self._admin = AdminClient(client_config(settings))
+        self._timeout_s = timeout_s
+        # What it would log is raised too.
+        self._admin = AdminClient({**client_config(settings), "log_level": 0})
 
     async def passed(self, topics: Collection[str], *, within_s: float) -> bool:
         """Returns: whether all that these topics hold now was worked off within this time.
@@ -66,7 +67,7 @@ class Flow:
 
     def _ends(self, topics: Collection[str]) -> dict[Place, int]:
         """Returns: where each partition that holds records ends now."""
-        known = self._admin.list_topics(timeout=_TIMEOUT_S).topics
+        known = self._admin.list_topics(timeout=self._timeout_s).topics
         places = [
             TopicPartition(self._prefix + name, number)
             for name in topics
@@ -80,12 +81,14 @@ class Flow:
     def _offsets(self, places: list[TopicPartition], which: OffsetSpec) -> dict[Place, int]:
         if not places:
             return {}
-        asked = self._admin.list_offsets(dict.fromkeys(places, which), request_timeout=_TIMEOUT_S)
+        asked = self._admin.list_offsets(
+            dict.fromkeys(places, which), request_timeout=self._timeout_s
+        )
         return {(at.topic, at.partition): found.result().offset for at, found in asked.items()}
 
     def _committed(self, ends: Mapping[Place, int]) -> dict[Place, int]:
         """Returns: the furthest that any of the installation's groups has got in each partition."""
-        listed = self._admin.list_consumer_groups(request_timeout=_TIMEOUT_S).result()
+        listed = self._admin.list_consumer_groups(request_timeout=self._timeout_s).result()
         groups = [
             group.group_id
             for group in listed.valid
@@ -95,7 +98,7 @@ class Flow:
         for group in groups:
             wanted = [TopicPartition(topic, number) for topic, number in ends]
             [asked] = self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=_TIMEOUT_S
+                [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=self._timeout_s
             ).values()
             for at in asked.result().topic_partitions:
                 place = (at.topic, at.partition)

@@ -60,7 +60,8 @@ def seen(matches: ColumnElement[bool], *, margin: timedelta) -> ColumnElement[An
         STEPS.c.state,
         STEPS.c.attempt,
         func.coalesce(moved > func.now() - literal(margin), False),
-        STEPS.c.problem.is_not(None),
+        # An absent problem may be stored as JSON's own null.
+        func.coalesce(func.jsonb_typeof(STEPS.c.problem), "null") != "null",
     )
     every = func.jsonb_agg(aggregate_order_by(step, STEPS.c.started_at, STEPS.c.part))
     return select(every).where(matches).scalar_subquery()

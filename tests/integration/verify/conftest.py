@@ -19,6 +19,7 @@ from streams.verify.repair import Repair
 from streams.verify.stores import Stores
 from tests.integration.conftest import installation
 from tests.integration.stages.conftest import World
+from tests.integration.verify.kafka import Topics
 
 AT_ONCE = Pace(margin=timedelta(0), patience=timedelta(0), pause_s=0)
 
@@ -84,3 +85,9 @@ async def verified(apart: Verified) -> AsyncIterator[Verified]:
     assert await apart.differences() == []
     yield apart
     assert await apart.differences() == []
+
+
+@pytest.fixture
+def topics(own_settings: Settings) -> Topics:
+    """The installation's topics."""
+    return Topics(own_settings)
