@@ -53,7 +53,7 @@ def test_the_headers_are_an_envelope(one: Example) -> None:
     """Headers survive the way over the wire, unknown ones are ignored, and name the version."""
     wire = {name: value.encode() for name, value in one.headers.items()}
     envelope = Envelope.from_headers({**wire, "added-later": b"x"})
-    assert dict(envelope.to_headers()) == {"part": b"0"} | wire
+    assert dict(envelope.to_headers()) == {"part": b"0", "attempt": b"0"} | wire
     topic = TOPICS[one.topic]
     assert one.headers["schema"] == topic.schema_name.rpartition(".v")[0] + f".v{one.version}"
 
