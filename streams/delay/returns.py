@@ -41,6 +41,8 @@ class Returns:
             "message.max.bytes": _LARGEST_BYTES,
             # The client repeats for as long as brokers are away, and then the record is there once.
             "delivery.timeout.ms": 0,
+            # After it a topic that is missing is told of, rather than waited for in silence.
+            "topic.metadata.propagation.max.ms": 5000,
         }
         self._make = producer
         self._producer = producer(self._options)
