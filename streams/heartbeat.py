@@ -88,7 +88,8 @@ class Heartbeat:
                     await self.beat()
             except Exception as error:  # noqa: BLE001 - a worker works on without its sign of life
                 if not failing:
-                    log.warning("heartbeat not written", reason=str(error) or "no answer in time")
+                    reason, *_ = str(error).splitlines() or ["no answer in time"]
+                    log.warning("heartbeat not written", reason=reason)
                 failing = True
             else:
                 failing = False

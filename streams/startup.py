@@ -37,7 +37,7 @@ class StartUp:
         """Return when this one is there. Raises: WrongModel: waiting cannot help."""
         said_at = 0.0
         while (error := await _failure(check)) is not None:
-            reason = error.detail if isinstance(error, Unavailable) else str(error)
+            reason = error.detail if isinstance(error, Unavailable) else _first_line(error)
             missing = isinstance(error, ModelMissing)
             again = SAY_MISSING_AGAIN_SECONDS if missing else SAY_AGAIN_SECONDS
             if self.waiting_for.get(name) != reason or self.clock() - said_at >= again:
@@ -48,6 +48,11 @@ class StartUp:
             await asyncio.sleep(self.look_seconds)
         if self.waiting_for.pop(name, None) is not None:
             log.info("is there", dependency=name)
+
+
+def _first_line(error: Exception) -> str:
+    first, *_ = str(error).splitlines() or [type(error).__name__]
+    return first
 
 
 async def _failure(check: Check) -> Exception | None:

@@ -64,7 +64,13 @@ class ObjectStore:
     async def ping(self) -> None:
         """Raises: DependencyDown: the store does not answer or the bucket is missing."""
         async with self._bounded():
-            await self._client.head_bucket(Bucket=self._bucket)
+            try:
+                await self._client.head_bucket(Bucket=self._bucket)
+            except ClientError as error:
+                if _status(error) != 404:  # noqa: PLR2004
+                    raise
+                detail = f"the bucket {self._bucket} is missing; run `actionstream migrate`"
+                raise DependencyDown("s3", detail) from error
 
     async def download(self, key: str, target: Path, *, limit: int) -> int:
         """Write an object to a file. Returns: its size in bytes.

@@ -154,3 +154,11 @@ async def test_a_full_disk_of_the_worker_is_an_outage(settings: Settings) -> Non
 
         assert caught.value.dependency == "disk"
         assert await fetch(None) == 2_000_000
+
+
+async def test_a_missing_bucket_says_what_makes_it(settings: Settings) -> None:
+    """A worker that starts before the stores are prepared waits with a reason."""
+    other = settings.model_copy(update={"s3_bucket": f"none-{uuid.uuid4().hex}"})
+    async with s3.connect(other) as store:
+        with pytest.raises(DependencyDown, match="run `actionstream migrate`"):
+            await store.ping()
