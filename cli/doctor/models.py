@@ -64,7 +64,7 @@ async def _embeddings(settings: Settings) -> str:
         raise Wrong(
             f"{settings.embedding_model} gives vectors of length {length}, not "
             f"{settings.embedding_dimensions}",
-            f"set ACTIONSTREAM_EMBEDDING_DIMENSIONS={length} and run `actionstream migrate`",
+            f"set ACTIONSTREAM_EMBEDDING_DIMENSIONS={length} and run `actionstream reindex`",
         )
     if _REFERENCE_MODEL not in settings.embedding_model.lower():
         return f"vectors of length {length}; there is no reference for {settings.embedding_model}"

@@ -9,6 +9,7 @@ from opensearchpy.exceptions import NotFoundError
 from cli.doctor.check import Check, Wrong
 from cli.kafka import quiet_admin
 from schemas import indexes
+from schemas.indexes import Vectors
 from streams import topics_admin
 from streams.clients import s3
 from streams.clients.opensearch import SearchIndex
@@ -63,12 +64,14 @@ async def _opensearch(settings: Settings) -> str:
             missing = "the search pipeline" if "pipeline" in str(error.info) else "the index"
             raise Wrong(f"{missing} is missing", migrate) from None
         [(name, mapping)] = mappings.items()
-        dimensions = mapping["mappings"]["properties"]["embedding"]["dimension"]
-        if dimensions != settings.embedding_dimensions:
+        vectors = Vectors.of(mapping["mappings"])
+        if vectors != Vectors(settings.embedding_model, settings.embedding_dimensions):
+            made_by = "an unknown model" if vectors is None else vectors.model
             raise Wrong(
-                f"the index {name} holds vectors of length {dimensions}, the embedding model gives "
-                f"{settings.embedding_dimensions}",
-                "set ACTIONSTREAM_EMBEDDING_MODEL and _DIMENSIONS as they were, or rebuild",
+                f"the index {name} holds vectors of {made_by}, the settings name "
+                f"{settings.embedding_model} with {settings.embedding_dimensions} dimensions",
+                "run `actionstream reindex`, or set ACTIONSTREAM_EMBEDDING_MODEL and "
+                "ACTIONSTREAM_EMBEDDING_DIMENSIONS as they were",
             )
         return f"index {name} behind {index.alias}, with its pipeline"
     finally:
