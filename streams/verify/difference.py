@@ -103,7 +103,7 @@ class Look:
 class Scan(Protocol):
     """Yields what differs now, whether or not it is about to change."""
 
-    def __call__(self, stores: Stores, look: Look) -> AsyncIterator[Difference]:
+    def __call__(self, stores: Stores, look: Look, /) -> AsyncIterator[Difference]:
         """Raises: DependencyDown: a store does not answer."""
 
 
