@@ -23,7 +23,7 @@ async def test_preparing_twice_changes_nothing(settings: Settings) -> None:
 
 
 async def test_the_migrations_make_the_tables_of_the_catalogue(settings: Settings) -> None:
-    """There is no difference between the migrated database and `schemas/tables.py`."""
+    """There is no difference between the migrated database and `schemas/tables`."""
     assert settings.admin_database_url is not None
     engine = create_async_engine(settings.admin_database_url.get_secret_value())
 
