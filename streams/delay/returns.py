@@ -21,6 +21,13 @@ log = structlog.get_logger()
 _AGAIN_MS: Final = 1000
 _LARGEST_BYTES: Final = 4 * MAX_MESSAGE_BYTES
 _GIVE_UP_S: Final = 1.0
+# The brokers had no part in it: this producer was closed.
+_FORGOTTEN: Final = frozenset(
+    {
+        KafkaError._PURGE_QUEUE,  # noqa: SLF001 - the client's documented local error codes
+        KafkaError._PURGE_INFLIGHT,  # noqa: SLF001
+    }
+)
 
 
 class Returns:
@@ -59,7 +66,8 @@ class Returns:
                 self._arrived(held)
             else:
                 held.sent = False
-                self._refused(held, error)
+                if error.code() not in _FORGOTTEN:
+                    self._refused(held, error)
 
         try:
             self._producer.produce(
