@@ -13,6 +13,7 @@ from cli.client import Gateway, Refusal
 from cli.display import confidence, display
 from cli.terminal import console, print_json
 from cli.tracking import Tracked
+from schemas.states import StepState
 
 
 def show(gateway: Gateway, document_id: str, *, as_json: bool) -> None:
@@ -30,6 +31,9 @@ def show(gateway: Gateway, document_id: str, *, as_json: bool) -> None:
     _heading(shown, detail)
     if detail["timeline"]:
         shown.print(_timeline(detail["timeline"]))
+        for step in detail["timeline"]:
+            if line := waiting_line(step):
+                shown.print(Text(f"{step['stage']}: {line}", style="magenta"), soft_wrap=True)
     if fields.get("answers") or fields.get("values"):
         shown.print(fields_table(fields))
 
@@ -66,6 +70,19 @@ def delete(gateway: Gateway, document_id: str) -> None:
     state = gateway.call("DELETE", f"/v1/documents/{document_id}")
     done = state["status"] == "completed"
     print("deleted" if done else f"{state['status']}; follow it at {state['status_url']}")
+
+
+def waiting_line(step: dict[str, Any]) -> str:
+    """Returns: what a step waits for, and until or since when (UTC); empty where it does not."""
+    what = step.get("waiting_for")
+    if step["state"] != StepState.WAITING or not what:
+        return ""
+    if due := step.get("retry_at"):
+        allowed = step.get("attempts_allowed")
+        attempt = f"attempt {step['attempt']}" + (f" of {allowed}" if allowed else "")
+        return f"waiting for {what}: {attempt} at {str(due)[11:16]}"
+    since = step.get("waiting_since")
+    return f"waiting for {what}" + (f" since {str(since)[11:16]}" if since else "")
 
 
 def fields_table(fields: dict[str, Any], *, limit: int = 40) -> Table:

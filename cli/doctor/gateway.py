@@ -25,6 +25,8 @@ def checks(
     worker = "start a worker with `actionstream worker`; its log says what it waits for"
     return (
         Check("gateway", lambda: asyncio.to_thread(_health, opened), start),
+        Check("workers", lambda: asyncio.to_thread(_workers, opened), worker),
+        Check("backlog", lambda: asyncio.to_thread(_backlog, opened), worker),
         Check("whole system", lambda: asyncio.to_thread(_ping, opened), worker),
     )
 
@@ -39,6 +41,40 @@ def _health(opened: Callable[[], Gateway]) -> str:
             "see the check of that server here; its settings may differ from the gateway's",
         )
     return f"version {health['version']}, up for {health['uptime_s']:.0f} s, all servers answer it"
+
+
+def _workers(opened: Callable[[], Gateway]) -> str:
+    with opened() as gateway:
+        health = gateway.health()
+    workers = health["workers"]
+    if not workers:
+        raise Wrong("no worker has given a sign of life within 15 s")
+    for one in workers:
+        for name, reason in one["stopped_stages"].items():
+            raise Wrong(
+                f"the stage {name} of a worker ({one['stages']}) has stopped: {reason}",
+                "mend the cause, which its log tells, and start the worker anew",
+            )
+        for name, reason in one["waiting_for"].items():
+            raise Wrong(f"a worker ({one['stages']}) waits for {name}: {reason}")
+    for one in health["models"]:
+        if one["state"] != "closed":
+            raise Wrong(
+                f"the breaker of {one['model']} ({one['used_by']}) is {one['state']}: "
+                f"{one['reason']}",
+                "see the checks of the models here; it closes by itself",
+            )
+    return f"{len(workers)} at work, the breakers of {len(health['models'])} models are closed"
+
+
+def _backlog(opened: Callable[[], Gateway]) -> str:
+    with opened() as gateway:
+        found = gateway.health()["backlog"]
+    if found["waiting_documents"] is None:
+        return "how many documents wait is not known"
+    wait = found["expected_wait_s"]
+    takes = "" if wait is None else f"; one accepted now takes about {wait:.0f} s"
+    return f"{found['waiting_documents']} documents wait{takes}"
 
 
 def _ping(opened: Callable[[], Gateway]) -> str:

@@ -15,11 +15,16 @@ from cli.errors import Failure
 from cli.settings import CommandLineSettings
 from streams.errors import DependencyDown
 
+WORKER = {"stages": "all", "state": "working", "waiting_for": {}, "stopped_stages": {}}
+CLOSED = {"model": "m", "used_by": "workers", "state": "closed", "reason": None}
 WELL = {
     "status": "ok",
     "version": "1",
     "uptime_s": 5,
     "dependencies": [{"name": "kafka", "ok": True}],
+    "workers": [WORKER],
+    "models": [CLOSED],
+    "backlog": {"waiting_documents": 3, "expected_wait_s": 41.6},
 }
 
 
@@ -55,9 +60,10 @@ async def test_what_is_well_is_said_too() -> None:
     assert await Check("kafka", look, "").examine() == Finding("kafka", ok=True, detail="29 topics")
 
 
-def _gateway_checks(*answers: httpx2.Response) -> list[Finding]:
-    waiting = list(answers)
-    transport = httpx2.MockTransport(lambda _: waiting.pop(0))
+def _gateway_checks(health: httpx2.Response, ping: httpx2.Response) -> list[Finding]:
+    transport = httpx2.MockTransport(
+        lambda request: health if request.url.path == "/health" else ping
+    )
     settings = CommandLineSettings(_env_file=None, api_key=SecretStr("k" * 16))
 
     async def run() -> list[Finding]:
@@ -68,17 +74,19 @@ def _gateway_checks(*answers: httpx2.Response) -> list[Finding]:
 
 def test_a_gateway_and_a_whole_system_that_are_well() -> None:
     """Health and a request through everything, with the time that it took."""
-    health, ping = _gateway_checks(
+    health, workers, backlog, ping = _gateway_checks(
         httpx2.Response(200, json=WELL), httpx2.Response(200, json={"status": "completed"})
     )
     assert health.ok
+    assert workers.detail == "1 at work, the breakers of 1 models are closed"
+    assert backlog.detail == "3 documents wait; one accepted now takes about 42 s"
     assert "went through every part" in ping.detail
 
 
 def test_what_the_gateway_misses_is_named() -> None:
     """A 503 of /health is read, not waited out, and names the servers that are away."""
     away = {**WELL, "status": "unavailable", "dependencies": [{"name": "kafka", "ok": False}]}
-    health, _ = _gateway_checks(
+    health, *_ = _gateway_checks(
         httpx2.Response(503, json=away), httpx2.Response(200, json={"status": "completed"})
     )
     assert "kafka does not answer it" in health.detail
@@ -86,11 +94,39 @@ def test_what_the_gateway_misses_is_named() -> None:
 
 def test_a_request_that_does_not_come_back_means_no_worker() -> None:
     """A ping that is only accepted says to start a worker."""
-    _, ping = _gateway_checks(
+    *_, ping = _gateway_checks(
         httpx2.Response(200, json=WELL), httpx2.Response(202, json={"status": "accepted"})
     )
     assert not ping.ok
     assert "start a worker" in ping.remedy
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"workers": []}, "no worker has given a sign of life within 15 s"),
+        (
+            {"workers": [WORKER, {**WORKER, "stopped_stages": {"extract": "10 bugs in a row"}}]},
+            "the stage extract of a worker (all) has stopped: 10 bugs in a row",
+        ),
+        (
+            {"workers": [{**WORKER, "waiting_for": {"models": "run `ollama pull m`"}}]},
+            "a worker (all) waits for models: run `ollama pull m`",
+        ),
+        (
+            {"models": [{**CLOSED, "state": "open", "reason": "it did not answer"}]},
+            "the breaker of m (workers) is open: it did not answer",
+        ),
+    ],
+)
+def test_workers_and_models_that_are_unwell_are_named(
+    change: dict[str, object], detail: str
+) -> None:
+    """No worker, a stopped stage, a missing model and an open breaker are one sentence each."""
+    health = httpx2.Response(200, json={**WELL, **change})
+    _, workers, *_ = _gateway_checks(health, httpx2.Response(200, json={"status": "completed"}))
+    assert (workers.ok, workers.detail) == (False, detail)
+    assert workers.remedy
 
 
 def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -149,6 +150,24 @@ def test_what_a_step_waits_for_is_said() -> None:
     step = {"stage": "classify", "state": "waiting", "waiting_for": "models"}
     one.learn({**detail("doc_1", "a.txt", {}), "timeline": [step]})
     assert one.step == "classify, waits for models"
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        (
+            {"attempt": 3, "attempts_allowed": 5, "retry_at": "2026-11-21T10:42:07Z"},
+            "waiting for a retry: attempt 3 of 5 at 10:42",
+        ),
+        ({"waiting_since": "2026-11-21T10:40:59Z"}, "waiting for a retry since 10:40"),
+        ({}, "waiting for a retry"),
+        ({"waiting_for": None}, ""),
+        ({"state": "done"}, ""),
+    ],
+)
+def test_until_or_since_when_a_step_waits_is_said(step: dict[str, Any], line: str) -> None:
+    """A retry has its attempt and time, an outage its beginning; a step that works has no line."""
+    assert showing.waiting_line({"state": "waiting", "waiting_for": "a retry", **step}) == line
 
 
 @pytest.mark.parametrize(
