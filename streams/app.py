@@ -203,7 +203,7 @@ async def work(settings: Settings, name: str) -> None:
             return
         for stage in stages:
             consumer.attach(app, stage, runner, prefix=settings.topic_prefix)
-        async with consumer.running(app):
+        async with consumer.running(app, grace=settings.grace):
             log.info("working", stages=[stage.name for stage in stages], owner=owner)
             await stop.wait()
             log.info("stopping", owner=owner)

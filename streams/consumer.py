@@ -11,15 +11,18 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import faust
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from faust.exceptions import ProducerSendError
 from faust.types import StreamT
 
 from schemas.topics import MAX_MESSAGE_BYTES, again
+from streams import connections
 from streams.errors import DependencyDown, GiveWay
 from streams.runner import Runner
 from streams.settings import Settings
@@ -35,6 +38,8 @@ _RAW: Final[dict[str, Any]] = {
 }
 _NEVER_SECONDS = 604_800.0
 _EXIT_BUG = 70
+_LEAVE_SECONDS = 10.0
+"""How long leaving the group may take once the work in flight has had its grace."""
 _DEAD_LETTER_BYTES = 4 * MAX_MESSAGE_BYTES
 """A dead letter holds the raw value, which may be larger than a record may be."""
 
@@ -46,6 +51,7 @@ def create(settings: Settings, *, group: str, folder: Path) -> faust.App:
     partition from stopping the others; the poll interval is endless, because a consumer that waits
     with full buffers would otherwise leave its group for good.
     """
+    connections.mend()
     return faust.App(
         group,
         broker=[f"kafka://{host.strip()}" for host in settings.kafka_bootstrap.split(",")],
@@ -147,8 +153,21 @@ class KafkaPublisher:
         """Raises: DependencyDown: at least one was not acknowledged; all may be published again."""
         try:
             await asyncio.gather(*(self._send(record) for record in records))
+        except ProducerSendError as error:
+            # Faust's name for what the producer refuses before it is on its way.
+            if isinstance(error.__cause__, MessageSizeTooLargeError):
+                raise
+            self._end_if_dead()
+            raise DependencyDown("kafka", str(error)) from error
         except (KafkaError, OSError, TimeoutError) as error:
+            self._end_if_dead()
             raise DependencyDown("kafka", type(error).__name__) from error
+
+    def _end_if_dead(self) -> None:
+        """End the process if its producer has ended for good, since it would refuse for ever."""
+        if connections.sender_ended(self._app.producer):
+            log.critical("the producer has ended", remedy="the worker must be started again")
+            os._exit(_EXIT_BUG)
 
     async def _send(self, record: Record) -> None:
         await self._app.producer.send_and_wait(
@@ -162,10 +181,19 @@ class KafkaPublisher:
 
 
 @asynccontextmanager
-async def running(app: faust.App) -> AsyncIterator[None]:
-    """Consume while the block runs; then finish or hand over what is in flight and leave."""
+async def running(app: faust.App, *, grace: timedelta) -> AsyncIterator[None]:
+    """Consume while the block runs; then finish or hand over what is in flight and leave.
+
+    Work in flight gets the grace. Where the app does not end after it, as when the brokers went
+    away meanwhile, the process does: what is not acknowledged comes back.
+    """
     await app.start()
     try:
         yield
     finally:
-        await app.stop()
+        ending = asyncio.ensure_future(app.stop())
+        await asyncio.wait({ending}, timeout=grace.total_seconds() + _LEAVE_SECONDS)
+        if not ending.done():
+            log.error("could not leave the group in time")
+            os._exit(_EXIT_BUG)
+        await ending

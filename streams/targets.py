@@ -24,7 +24,7 @@ from streams.clients.index_entries import IndexEntries
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.entries import Content, entry_ids
-from streams.errors import DependencyDown
+from streams.errors import DependencyDown, RecordTrouble
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ class Targets:
 
         Returns: what made the live index's vectors, if anything did.
         Raises: DependencyDown: a server is away, or an index is gone, and then the targets have
-            changed: read the document again and repeat.
+            changed: read the document again and repeat. RecordTrouble: of the model.
         """
         targets = await self._now()
         for part in content.parts():
@@ -69,9 +69,10 @@ class Targets:
                 # Without its own vectors an entry is still found by its words.
                 if vectors is not None and vectors.can_be_made and vectors not in embedded:
                     texts = [content.text(each) for each in part]
-                    embedded[vectors] = await models.embed(
+                    made = await models.embed(
                         texts, model=vectors.model, record=content.row.document_id
                     )
+                    embedded[vectors] = _fitting(made, vectors)
                 entries = content.entries(
                     part, vectors, None if vectors is None else embedded.get(vectors)
                 )
@@ -113,6 +114,14 @@ class Targets:
                 return None
             self._known[name] = vectors
         return self._known[name]
+
+
+def _fitting(made: list[list[float]], vectors: Vectors) -> list[list[float]]:
+    """Returns: the vectors. Raises: RecordTrouble: they are not of the index's dimensions."""
+    if any(len(each) != vectors.dimensions for each in made):
+        detail = f"{vectors.model} answered with vectors of other than {vectors.dimensions} numbers"
+        raise RecordTrouble("models", detail)
+    return made
 
 
 async def clear(entries: IndexEntries, content: Content, *, refresh: str = "wait_for") -> None:

@@ -179,6 +179,21 @@ class Calls:
             self._said = (0.0, None)
 
 
+class Transport(httpx.AsyncHTTPTransport):
+    """HTTP, where a connection that is reset while it is opened is one that cannot be had.
+
+    anyio asks such a connection for its peer, which is gone (AttributeError), and uvloop refuses to
+    write to it (RuntimeError).
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Returns: the answer. Raises: httpx.TransportError: there is none."""
+        try:
+            return await super().handle_async_request(request)
+        except (AttributeError, RuntimeError) as error:
+            raise httpx.ConnectError(str(error), request=request) from error
+
+
 @asynccontextmanager
 async def bounded(model: str, limit: timedelta) -> AsyncIterator[None]:
     """End what happens in this context after `limit`, and tell its errors apart.

@@ -22,7 +22,7 @@ from schemas.embedding_text import (
     parse_reference,
     prepare,
 )
-from streams.clients.calls import NAME, Calls, Caps, ModelMissing, bounded
+from streams.clients.calls import NAME, Calls, Caps, ModelMissing, Transport, bounded
 from streams.errors import DependencyDown, RecordTrouble
 from streams.extraction import estimate_tokens
 
@@ -230,7 +230,9 @@ def connect(
     url: str, *, chat_model: str, embedding_model: str, caps: Caps, context_tokens: int
 ) -> Models:
     """Returns: the models; a connection is opened when it is first needed."""
-    client = AsyncClient(host=url, timeout=caps.timeout.total_seconds(), trust_env=False)
+    client = AsyncClient(
+        host=url, timeout=caps.timeout.total_seconds(), trust_env=False, transport=Transport()
+    )
     return Models(
         client,
         chat_model=chat_model,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from schemas.indexes import LIVE_KNOWN_S, Vectors, index_name
+from schemas.indexes import LIVE_KNOWN_S, Vectors, index_name, revision_of
 from schemas.states import RebuildState
 from streams import entries
 from streams.clients.opensearch import SearchIndex
@@ -150,10 +150,10 @@ class Reindex:
         return rebuild
 
     async def _begun(self) -> Rebuild:
-        taken = {*await rows.names(self.database), *await self.search.names()}
-        revision = 1
-        while (name := self._name(revision)) in taken:
-            revision += 1
+        taken = [*await rows.names(self.database), *await self.search.names()]
+        revision = 1 + max(map(revision_of, taken), default=0)
+        own = index_name(self.wanted.model, self.wanted.dimensions, revision)
+        name = self.search.prefix + own
         await rows.enter(self.database, name, self.wanted.model)
         self.progress.say(f"building {name}")
         await self._make(name)
@@ -161,10 +161,6 @@ class Reindex:
         if begun is None:
             raise RebuildRefused(_LOST)
         return begun
-
-    def _name(self, revision: int) -> str:
-        own = index_name(self.wanted.model, self.wanted.dimensions, revision)
-        return self.search.prefix + own
 
     async def _make(self, name: str) -> None:
         """Make the index, shaped as the live one; then let the workers know of it."""

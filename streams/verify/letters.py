@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, not_, or_, select, tuple_
 
 from schemas.states import LetterState, StepState
 from schemas.tables import DEAD_LETTERS, STEPS
@@ -16,19 +16,20 @@ _UNDECODABLE: Final = "undecodable:"
 def _dead() -> Select[Any]:
     # The ledger names a record that could not be decoded by its place, and so does the letter's id.
     place = func.substr(STEPS.c.run_id, len(_UNDECODABLE) + 1)
-    letter = select(DEAD_LETTERS.c.dead_letter_id).where(
-        or_(
-            and_(
-                STEPS.c.run_id.startswith(_UNDECODABLE),
-                DEAD_LETTERS.c.dead_letter_id == literal("dl_").concat(func.md5(place)),
-            ),
-            and_(DEAD_LETTERS.c.gpt_id == STEPS.c.gpt_id, _same_step()),
-        )
+    letter = select(DEAD_LETTERS.c.dead_letter_id)
+    by_place = DEAD_LETTERS.c.dead_letter_id == literal("dl_").concat(func.md5(place))
+    by_document = DEAD_LETTERS.c.document_id == STEPS.c.document_id
+    by_tenant = DEAD_LETTERS.c.gpt_id == STEPS.c.gpt_id
+    # One lookup in an index each; a single condition for all would read every letter.
+    has_letter = case(
+        (STEPS.c.run_id.startswith(_UNDECODABLE), letter.where(by_place).exists()),
+        (STEPS.c.document_id.is_not(None), letter.where(by_document, _same_step()).exists()),
+        else_=letter.where(by_tenant, _same_step()).exists(),
     )
     name = func.concat_ws("/", STEPS.c.run_id, STEPS.c.stage, STEPS.c.part).label("name")
     return select(
         STEPS.c.gpt_id, STEPS.c.run_id, STEPS.c.stage, STEPS.c.part, STEPS.c.document_id, name
-    ).where(STEPS.c.state == StepState.DEAD, ~letter.exists())
+    ).where(STEPS.c.state == StepState.DEAD, not_(has_letter))
 
 
 def _same_step() -> ColumnElement[bool]:
@@ -96,15 +97,7 @@ async def done_and_dead(stores: Stores, look: Look) -> AsyncIterator[Difference]
         look.seen(len(rows))
 
 
-async def _steps(stores: Stores) -> int:
-    return await stores.count(_dead())
-
-
-async def _letters(stores: Stores) -> int:
-    return await stores.count(_done())
-
-
 COMPARISONS: Final = (
-    Comparison("dead steps and dead letters", without_letter, _steps),
-    Comparison("dead letters and done steps", done_and_dead, _letters),
+    Comparison("dead steps and dead letters", without_letter, None),
+    Comparison("dead letters and done steps", done_and_dead, None),
 )

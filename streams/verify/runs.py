@@ -192,12 +192,8 @@ async def _requests(stores: Stores) -> int:
     return await stores.count(select(REQUESTS.c.request_id).where(REQUESTS.c.status.not_in(_FINAL)))
 
 
-async def _few(stores: Stores) -> int:
-    return await stores.count(_runless())
-
-
 COMPARISONS: Final = (
     Comparison("runs and the ledger", of_documents, _runs),
     Comparison("requests and the ledger", requests, _requests),
-    Comparison("documents and their runs", runless, _few),
+    Comparison("documents and their runs", runless, None),
 )

@@ -4,7 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    UnknownTopicOrPartitionError,
+)
+from faust.exceptions import ProducerSendError
 
 from streams import consumer
 from streams.errors import DependencyDown
@@ -56,6 +62,29 @@ async def test_records_go_out_as_they_are() -> None:
 async def test_a_broker_that_does_not_acknowledge_is_down(error: Exception) -> None:
     """Then all may be published again."""
     with pytest.raises(DependencyDown, match="kafka"):
+        await publisher(Producer(error)).publish((Record("results", b"k", b"v", ()),))
+
+
+def refused(cause: KafkaError) -> ProducerSendError:
+    """As faust wraps what its producer refuses before it is on its way."""
+    error = ProducerSendError("refused")
+    error.__cause__ = cause
+    return error
+
+
+async def test_a_topic_that_is_not_known_yet_is_waited_for() -> None:
+    """A broker that has just come back may not know its topics: nothing is a dead letter for it."""
+    error = refused(UnknownTopicOrPartitionError())
+
+    with pytest.raises(DependencyDown, match="kafka"):
+        await publisher(Producer(error)).publish((Record("results", b"k", b"v", ()),))
+
+
+async def test_a_record_that_no_broker_will_take_is_no_outage() -> None:
+    """Waiting would not make it smaller."""
+    error = refused(MessageSizeTooLargeError())
+
+    with pytest.raises(ProducerSendError):
         await publisher(Producer(error)).publish((Record("results", b"k", b"v", ()),))
 
 
