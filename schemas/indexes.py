@@ -3,6 +3,7 @@
 One index behind an alias serves all tenants; the tenant is in every entry and every query.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -56,9 +57,18 @@ class Vectors:
 
 
 def index_name(model: str, dimensions: int, revision: int = 1) -> str:
-    """Returns: the index's own name; another embedding model makes another index."""
+    """Returns: the index's own name.
+
+    Every rebuild has a higher revision, whatever its model, so that no name is used twice.
+    """
     safe = "".join(c if c.isalnum() else "-" for c in model.lower()).strip("-")
     return f"{ALIAS}-v{revision}-{safe}-{dimensions}"
+
+
+def revision_of(name: str) -> int:
+    """Returns: the revision in an index's own name, whatever is put before it; 0 if none is."""
+    found = re.search(rf"{ALIAS}-v(\d+)-", name)
+    return int(found[1]) if found else 0
 
 
 def write_alias(name: str) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import insert, select
 
 from schemas.ids import RUN, Ids
-from schemas.indexes import Vectors, index_name
+from schemas.indexes import Vectors, index_name, revision_of
 from schemas.messages import DeleteDocument, DocumentExtracted
 from schemas.states import RebuildState
 from schemas.tables import CHUNKS, DOCUMENTS, PAGES, REBUILDS, RUNS
@@ -284,7 +284,7 @@ async def test_another_model_of_another_dimension(library: Library) -> None:
     await library.add(3)
     old = await library.live()
     world = library.world()
-    seen: list[dict[str, Any]] = []
+    seen: dict[bool, Any] = {}
 
     class Meanwhile(Watched):
         def say(self, line: str) -> None:
@@ -295,19 +295,20 @@ async def test_another_model_of_another_dimension(library: Library) -> None:
     with pytest.raises(Killed):
         await library.reindex(Meanwhile(), OTHER).run()
     document_id = await world.take_in(title="In between")
-    for name in (old, library.search.prefix + index_name(OTHER.model, OTHER.dimensions)):
+    for name in await library.search.names():
         entries = await library.held(name)
-        seen += [entry for key, entry in entries.items() if key.startswith(document_id)]
+        [entry] = [one for key, one in entries.items() if key.startswith(document_id)]
+        seen[name == old] = entry["embedding_model"], len(entry["embedding"])
     with pytest.raises(RebuildRefused, match="--abort"):
         await library.reindex().run()
     name = await library.reindex(wanted=OTHER).run()
     await library.add(1)
 
-    assert [(entry["embedding_model"], len(entry["embedding"])) for entry in seen] == [
-        (library.same.model, library.same.dimensions),
-        (OTHER.model, OTHER.dimensions),
-    ]
-    assert index_name(OTHER.model, OTHER.dimensions) in name
+    assert seen == {
+        True: (library.same.model, library.same.dimensions),
+        False: (OTHER.model, OTHER.dimensions),
+    }
+    assert name.endswith(index_name(OTHER.model, OTHER.dimensions, revision_of(old) + 1))
     await library.agrees(name, OTHER)
     await library.reindex().run()
     await library.agrees(await library.live(), library.same)
