@@ -94,6 +94,12 @@ class ReprocessInput(Input):
         description="First stage to run; earlier results are taken over from the latest run.",
     )
 
+    @model_validator(mode="after")
+    def _uses_its_type(self) -> Self:
+        if self.type is not None and self.from_stage == "index":
+            raise ValueError("type is of no use with from_stage index; begin with extract")
+        return self
+
 
 class DocumentSummary(Output):
     """A document in a list."""

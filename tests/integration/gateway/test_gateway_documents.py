@@ -342,7 +342,7 @@ async def test_changes_publish_one_record_each(
     path = f"/v1/documents/{document_id}"
     await api.patch(f"{path}?wait_s=0", json={"fields": {"total": None}, "if_version": 3})
     await api.delete(f"{path}?wait_s=0")
-    await api.post(f"{path}/reprocess", json={"type": "letter"})
+    await api.post(f"{path}/reprocess", json={"type": "letter", "from_stage": "extract"})
     [update] = records.of("update-document", document_id)
     [deletion] = records.of("delete-document", document_id)
     [again] = records.of("reprocess-document", document_id)
@@ -353,7 +353,10 @@ async def test_changes_publish_one_record_each(
         "key:demo",
     )
     assert json.loads(deletion.value()) == {"document_id": document_id}
-    assert json.loads(again.value())["type"] == "letter"
+    wanted = json.loads(again.value())
+    assert (wanted["type"], wanted["from_stage"]) == ("letter", "extract")
+    late = await api.post(f"{path}/reprocess", json={"type": "letter", "from_stage": "index"})
+    assert late.status_code == 422
 
 
 @pytest.mark.parametrize(
