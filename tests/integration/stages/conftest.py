@@ -14,7 +14,7 @@ from schemas.envelope import Envelope
 from schemas.ids import DOCUMENT, REQUEST, RUN, Ids
 from schemas.messages import Inline, Message, ProcessDocument, ReprocessDocument, UpdateDocument
 from schemas.tables import DOCUMENTS, GPTS, RUNS
-from schemas.topics import again
+from schemas.topics import DELAYS, again
 from streams.answers import Answers
 from streams.clients import s3
 from streams.clients.ollama import ModelAnswer
@@ -176,12 +176,14 @@ class World:
     async def follow(self, records: Sequence[Record], *, until: str = "") -> list[Record]:
         """Give records, and what follows from them, to their stages, but not to stage `until`.
 
+        What waits on a retry topic comes back at once, as if its time had passed.
+
         Returns: the records that are left: answers, dead letters, and those for `until`.
         """
         known = {name for s in self.stages.values() if s.name != until for name in sources(s)}
         waiting, left = list(records), list[Record]()
         while waiting:
-            record = waiting.pop(0)
+            record = returned(waiting.pop(0))
             if record.topic in known:
                 waiting.extend(await self.give(record))
             else:
@@ -243,6 +245,16 @@ class World:
 def sources(stage: Stage[Any]) -> set[str]:
     """Returns: the topics that a stage reads."""
     return {stage.source.name, again(stage.name)}
+
+
+def returned(record: Record) -> Record:
+    """Returns: a record as the delay consumer gives it back; any other one as it is."""
+    if record.topic not in {delay.name for delay in DELAYS}:
+        return record
+    headers = dict(record.headers)
+    topic = headers.pop("return-to").decode()
+    headers.pop("not-before")
+    return Record(topic, record.key, record.value, tuple(headers.items()))
 
 
 def inline(text: str) -> Inline:
