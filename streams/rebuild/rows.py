@@ -54,14 +54,14 @@ async def names(database: Database, *states: RebuildState) -> list[str]:
         return list((await connection.execute(query)).scalars())
 
 
-async def enter(database: Database, index_name: str, model: str) -> None:
-    """Enter a rebuild that nobody writes to yet."""
-    total = select(func.count()).select_from(DOCUMENTS).scalar_subquery()
-    row = insert(REBUILDS).values(
-        index_name=index_name, model=model, state=RebuildState.STARTING, total=total
-    )
+async def enter(database: Database, index_name: str, model: str) -> Rebuild:
+    """Enter a rebuild that nobody writes to yet. Returns: it, with the number of documents."""
+    counted = select(func.count()).select_from(DOCUMENTS).scalar_subquery()
+    state = RebuildState.STARTING
+    row = insert(REBUILDS).values(index_name=index_name, model=model, state=state, total=counted)
     async with database.transaction() as connection:
-        await connection.execute(row)
+        total = (await connection.execute(row.returning(REBUILDS.c.total))).scalar_one()
+    return Rebuild(index_name, model, state, "", 0, total)
 
 
 async def change(database: Database, index_name: str, **values: Any) -> None:  # noqa: ANN401 - SQL
@@ -69,8 +69,3 @@ async def change(database: Database, index_name: str, **values: Any) -> None:  #
     statement = update(REBUILDS).where(REBUILDS.c.index_name == index_name)
     async with database.transaction() as connection:
         await connection.execute(statement.values(updated_at=func.now(), **values))
-
-
-async def end(database: Database, index_name: str, state: RebuildState) -> None:
-    """End a rebuild in this state."""
-    await change(database, index_name, state=state, finished_at=func.now())

@@ -9,9 +9,11 @@ Reads and writes rebuilds; writes OpenSearch.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlalchemy import func
 
 from schemas.indexes import LIVE_KNOWN_S, Vectors, index_name, revision_of
 from schemas.states import RebuildState
@@ -80,14 +82,13 @@ class Reindex:
             rebuild = await self._left() or await self._begun()
             if rebuild.state is RebuildState.BUILDING:
                 await self._walk(hold, rebuild)
-                await rows.change(self.database, rebuild.index_name, state=RebuildState.CATCHING_UP)
+                await self._note(rebuild, state=RebuildState.CATCHING_UP)
             await self._catch_up(hold, rebuild, "checking")
             await self._patiently(partial(self._swap, hold, rebuild))
             await asyncio.sleep(self.grace_s)
             await self._catch_up(hold, rebuild, "checking again")
             await self._patiently(partial(self._leave_old, keep=keep))
-            end = partial(rows.end, self.database, rebuild.index_name, RebuildState.DONE)
-            await self._patiently(end)
+            await self._end(rebuild, RebuildState.DONE)
             return rebuild.index_name
 
     async def abort(self) -> str | None:
@@ -105,7 +106,7 @@ class Reindex:
                     f"{live} is live already; `actionstream reindex` finishes what is left to do"
                 )
             # First nobody writes to it, then it goes.
-            await rows.end(self.database, rebuild.index_name, RebuildState.ABORTED)
+            await self._end(rebuild, RebuildState.ABORTED)
             await self.search.drop(rebuild.index_name)
             return rebuild.index_name
 
@@ -135,7 +136,7 @@ class Reindex:
         name = rebuild.index_name
         if rebuild.state is RebuildState.STARTING:
             # Nobody knows of it yet, so that it costs nothing to begin anew.
-            await rows.end(self.database, name, RebuildState.ABORTED)
+            await self._end(rebuild, RebuildState.ABORTED)
             await self.search.drop(name)
             return None
         give_up = "give it up with `actionstream reindex --abort`"
@@ -154,13 +155,10 @@ class Reindex:
         revision = 1 + max(map(revision_of, taken), default=0)
         own = index_name(self.wanted.model, self.wanted.dimensions, revision)
         name = self.search.prefix + own
-        await rows.enter(self.database, name, self.wanted.model)
+        entered = await rows.enter(self.database, name, self.wanted.model)
         self.progress.say(f"building {name}")
         await self._make(name)
-        begun = await rows.unfinished(self.database)
-        if begun is None:
-            raise RebuildRefused(_LOST)
-        return begun
+        return replace(entered, state=RebuildState.BUILDING)
 
     async def _make(self, name: str) -> None:
         """Make the index, shaped as the live one; then let the workers know of it."""
@@ -175,9 +173,15 @@ class Reindex:
         done = rebuild.done
         async for ids, _ in self._swept(hold, rebuild.index_name, rebuild.after):
             done += len(ids)
-            noted = partial(rows.change, self.database, rebuild.index_name)
-            await self._patiently(partial(noted, after=ids[-1], done=done))
+            await self._note(rebuild, after=ids[-1], done=done)
             self.progress.show("building", done, max(rebuild.total, done))
+
+    async def _end(self, rebuild: Rebuild, state: RebuildState) -> None:
+        await self._note(rebuild, state=state, finished_at=func.now())
+
+    async def _note(self, rebuild: Rebuild, **values: Any) -> None:  # noqa: ANN401 - SQL
+        change = partial(rows.change, self.database, rebuild.index_name, **values)
+        await self._patiently(change)
 
     async def _catch_up(self, hold: Alone, rebuild: Rebuild, doing: str) -> None:
         seen = redone = 0

@@ -39,7 +39,7 @@ class Unsettled(Exception):
     """A document's entries do not become what they should be, however often they are written."""
 
     def __init__(self, document_id: str) -> None:
-        super().__init__(f"the entries of {document_id} do not settle; see the workers' log")
+        super().__init__(f"the entries of {document_id} still differ after {_ROUNDS} writings")
 
 
 @dataclass(frozen=True, slots=True)
