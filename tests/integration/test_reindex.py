@@ -1,7 +1,9 @@
 """A rebuild of the index while documents come, change and go, and while it is killed."""
 
 import asyncio
+import os
 import random
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -251,6 +253,40 @@ async def test_killed_and_resumed(library: Library, kill_at: int) -> None:
     name = await library.reindex(page=2).run()
 
     assert await library.live() == name
+    await library.agrees(name, library.same)
+
+
+async def test_a_process_that_is_killed_leaves_nothing_in_the_way(library: Library) -> None:
+    """After a kill -9 the next call goes on at once, behind the documents that were passed."""
+    await library.add(6)
+    own = {
+        f"ACTIONSTREAM_{name}".upper(): getattr(library.settings, name)
+        for name in ("index_prefix", "topic_prefix", "s3_bucket")
+    }
+    url = library.settings.database_url.get_secret_value()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.fakes.rebuild"),
+        # The servers' addresses are inherited, the names on them are this installation's.
+        env={**os.environ, **own, "ACTIONSTREAM_DATABASE_URL": url},  # noqa: TID251
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    while not (await process.stdout.readline()).startswith(b"building 3 "):
+        assert process.returncode is None
+    process.kill()
+    await process.wait()
+    watched = Watched()
+
+    while True:
+        try:
+            name = await library.reindex(watched).run()
+        except RebuildRefused:
+            continue  # Postgres has yet to notice that the other one is dead.
+        break
+
+    assert watched.said[0].startswith("going on")
+    assert not any(line.startswith("building 3 ") for line in watched.said)
     await library.agrees(name, library.same)
 
 
