@@ -164,7 +164,8 @@ class Lines:
             self._print("Postgres, ledger, index and object store agree")
             return
         told = f", {mended} of them mended; verify again once the workers are done" * bool(mended)
-        self._print(f"{certain.total()} differences ({_counts(certain)}){told}")
+        plural = "" if certain.total() == 1 else "s"
+        self._print(f"{certain.total()} difference{plural} ({_counts(certain)}){told}")
 
     def _print(self, line: str) -> None:
         self._bar.console.print(line, markup=False, soft_wrap=True)

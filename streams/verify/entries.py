@@ -1,6 +1,6 @@
 """Entries of the search index beside documents and chunks: missing, stale, newer, or nobody's.
 
-A document that is `completed` has one entry a chunk of its latest run that was read to its end,
+A document that a search finds has one entry a chunk of its latest run that was read to its end,
 each of the document's version. Of other documents only that they exist is asked: a search drops
 what is not current.
 """
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, case, exists, func, select, true
+from sqlalchemy import Row, Select, and_, case, exists, func, or_, select, true
 
 from schemas.states import Status
 from schemas.tables import CHUNKS, DOCUMENTS, PAGES, RUNS
@@ -20,7 +20,17 @@ from streams.verify.stores import Stores
 
 _ENTRIES: Final = 5000
 _DOCUMENTS: Final = 1000
-_COMPLETED: Final = (DOCUMENTS.c.status == Status.COMPLETED, DOCUMENTS.c.deleted_at.is_(None))
+# A later run may have failed: what was indexed before it is still what a search finds.
+_FOUND: Final = and_(
+    DOCUMENTS.c.deleted_at.is_(None),
+    or_(
+        DOCUMENTS.c.status == Status.COMPLETED,
+        and_(
+            DOCUMENTS.c.status == Status.FAILED,
+            DOCUMENTS.c.indexed_version == DOCUMENTS.c.version,
+        ),
+    ),
+)
 
 
 @dataclass(slots=True)
@@ -62,12 +72,12 @@ def _query() -> Select[Any]:
             case((chunks.c.rows == 0, has_pages), else_=False).label("without_chunks"),
         )
         .select_from(DOCUMENTS.outerjoin(latest, true()).outerjoin(chunks, true()))
-        .where(*_COMPLETED)
+        .where(_FOUND)
     )
 
 
 async def of_documents(stores: Stores, look: Look) -> AsyncIterator[Difference]:
-    """Yield completed documents whose entries or chunks are not what they should be."""
+    """Yield documents whose entries or chunks are not what a search should find."""
     query = _query()
     if look.only is not None:
         query = query.where(DOCUMENTS.c.document_id.in_(look.only))
@@ -189,7 +199,7 @@ async def _indexed(stores: Stores, look: Look) -> AsyncIterator[list[str]]:
 
 
 async def _completed(stores: Stores) -> int:
-    return await stores.count(select(DOCUMENTS.c.document_id).where(*_COMPLETED))
+    return await stores.count(select(DOCUMENTS.c.document_id).where(_FOUND))
 
 
 async def _in_index(stores: Stores) -> int:

@@ -56,6 +56,23 @@ async def test_missing_entries_are_written_again(verified: Verified) -> None:
     assert await verified.world.entries(document_id) == before
 
 
+async def test_a_failed_run_does_not_hide_what_is_missing(verified: Verified) -> None:
+    """A search still finds the run before it, so its entries are asked for too."""
+    world = verified.world
+    document_id = await world.take_in()
+    before = await world.entries(document_id)
+    world.parser.parts = {}
+    await world.follow(await world.reprocess(document_id))
+    world.parser.parts = {1: parsed(page(1, LONG))}
+    assert (await world.row(document_id)).status == "failed"
+    assert await verified.differences() == []
+    entry = f"{document_id}:0"
+    await _lose(verified, before[entry]["_v"], entry)
+    assert await verified.found() == {(Kind.ENTRIES_MISSING, document_id)}
+    await verified.repair()
+    assert await world.entries(document_id) == before
+
+
 async def test_stale_and_surplus_entries_are_replaced(verified: Verified) -> None:
     """Entries of an older run, and some beyond the last chunk, are found and mended."""
     world = verified.world

@@ -29,7 +29,7 @@ def test_people_read_what_differs_and_what_mends_it(page: Console) -> None:
     assert "`--repair`" in said
     assert "run_1" not in said
     assert "not judged: 1 stuck" in said
-    assert "1 differences (1 index_behind)" in said
+    assert "1 difference (1 index_behind)" in said
 
 
 def test_suspicions_are_listed_when_asked_for(page: Console) -> None:
