@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import Row, Select, and_, case, exists, func, or_, select, true
 
-from schemas.states import Status
-from schemas.tables import CHUNKS, DOCUMENTS, PAGES, RUNS
+from schemas.states import SETTLED, Status
+from schemas.tables import CHUNKS, DOCUMENTS, PAGES, RUNS, STEPS
 from streams import documents
 from streams.chunking import chunk
 from streams.verify.difference import Comparison, Difference, Kind, Look
@@ -30,6 +30,17 @@ _FOUND: Final = and_(
             DOCUMENTS.c.indexed_version == DOCUMENTS.c.version,
         ),
     ),
+)
+
+
+# A step that waits for another attempt may have its record on a retry topic.
+_UNSETTLED: Final = (
+    exists()
+    .where(
+        STEPS.c.document_id == DOCUMENTS.c.document_id,
+        STEPS.c.state.not_in(tuple(str(state) for state in SETTLED)),
+    )
+    .label("unsettled")
 )
 
 
@@ -70,6 +81,7 @@ def _query() -> Select[Any]:
             chunks.c.rows,
             chunks.c.end,
             case((chunks.c.rows == 0, has_pages), else_=False).label("without_chunks"),
+            _UNSETTLED,
         )
         .select_from(DOCUMENTS.outerjoin(latest, true()).outerjoin(chunks, true()))
         .where(_FOUND)
@@ -88,7 +100,14 @@ async def of_documents(stores: Stores, look: Look) -> AsyncIterator[Difference]:
                 row.without_chunks and await _has_text(stores, row)
             )
             for kind, detail in judged(row, held[row.document_id], whole=whole):
-                yield Difference(kind, row.document_id, detail, row.gpt_id, row.document_id)
+                yield Difference(
+                    kind,
+                    row.document_id,
+                    detail,
+                    row.gpt_id,
+                    row.document_id,
+                    held=row.unsettled,
+                )
         look.seen(len(rows))
 
 
@@ -162,7 +181,9 @@ def judged(row: Row[Any], held: Held, *, whole: bool) -> list[tuple[Kind, str]]:
 async def of_nobody(stores: Stores, look: Look) -> AsyncIterator[Difference]:
     """Yield ids in the index that are no document's, or a deleted one's."""
     async for ids in _indexed(stores, look):
-        query = select(DOCUMENTS.c.document_id, DOCUMENTS.c.gpt_id, DOCUMENTS.c.deleted_at)
+        query = select(
+            DOCUMENTS.c.document_id, DOCUMENTS.c.gpt_id, DOCUMENTS.c.deleted_at, _UNSETTLED
+        )
         rows = await stores.rows(query.where(DOCUMENTS.c.document_id.in_(ids)))
         known = {row.document_id: row for row in rows}
         for document_id in ids:
@@ -175,7 +196,12 @@ async def of_nobody(stores: Stores, look: Look) -> AsyncIterator[Difference]:
             elif row.deleted_at is not None:
                 detail = f"the index has entries of a document deleted at {row.deleted_at:%FT%TZ}"
                 yield Difference(
-                    Kind.ENTRIES_OF_DELETED, document_id, detail, row.gpt_id, document_id
+                    Kind.ENTRIES_OF_DELETED,
+                    document_id,
+                    detail,
+                    row.gpt_id,
+                    document_id,
+                    held=row.unsettled,
                 )
         look.seen(len(ids))
 

@@ -1,12 +1,17 @@
 """Entries that are missing, stale, or nobody's are found, and mended through the stages."""
 
-from sqlalchemy import delete, update
+from dataclasses import replace
+
+from sqlalchemy import delete, insert, update
 
 from schemas.messages import DeleteDocument
-from schemas.tables import CHUNKS, DOCUMENTS
+from schemas.states import StepState
+from schemas.tables import CHUNKS, DOCUMENTS, STEPS
+from streams.clients.producer import CommandPublisher
 from streams.verify import Kind
 from tests.integration.stages.conftest import World, page, parsed
 from tests.integration.verify.conftest import Verified
+from tests.integration.verify.kafka import Topics
 
 LONG = "\n\n".join(f"Paragraph {n}. " + "Nothing is lost on its way. " * 20 for n in range(12))
 
@@ -104,6 +109,35 @@ async def test_an_index_that_is_behind_catches_up(verified: Verified) -> None:
     await verified.repair()
     entries = await world.entries(document_id)
     assert {entry["title"] for entry in entries.values()} == {"Changed"}
+
+
+async def test_a_change_that_waits_for_another_attempt_is_only_a_suspicion(
+    verified: Verified, topics: Topics
+) -> None:
+    """Its record is on a retry topic, so the index is behind for a while and no longer."""
+    world = verified.world
+    document_id = await world.take_in()
+    [record, _] = await world.amend(document_id, title="Changed")
+    waits = insert(STEPS).values(
+        gpt_id="demo",
+        run_id=dict(record.headers)["request-id"].decode(),
+        stage="refresh",
+        part=0,
+        document_id=document_id,
+        state=StepState.WAITING,
+        attempt=1,
+    )
+    await verified.does(waits)
+    await CommandPublisher(topics.settings).publish((replace(record, topic="retry-5m"),))
+    found = await verified.differences()
+    assert {each.kind for each in found} == {Kind.INDEX_BEHIND, Kind.ENTRIES_STALE}
+    assert not any(each.certain for each in found)
+    await topics.acknowledge("retry-5m")
+    assert (Kind.INDEX_BEHIND, document_id) in await verified.found()
+    await verified.does(
+        delete(STEPS).where(STEPS.c.document_id == document_id, STEPS.c.attempt > 0)
+    )
+    await world.follow([record])
 
 
 async def test_missing_chunk_rows_are_stored_again(verified: Verified) -> None:
