@@ -31,7 +31,7 @@ class Options:
     seed: int = 1
     kills: int | None = 200
     minutes: float = 60.0
-    load: float = 2.5
+    load: float = 2.0
     pause: float = 5.0
     workers: int = 3
     gateways: int = 2
@@ -49,7 +49,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--seed", type=int, help="decides documents and faults (1)")
     parser.add_argument("--kills", type=int, help="end after so many kills (200)")
     parser.add_argument("--minutes", type=float, help="end after so many minutes (60)")
-    parser.add_argument("--load", type=float, help="requests a second (2.5)")
+    parser.add_argument("--load", type=float, help="requests a second (2)")
     parser.add_argument("--pause", type=float, help="seconds between faults, on average (5)")
     parser.add_argument("--workers", type=int, help="workers at first (3)")
     parser.add_argument("--gateways", type=int, help="gateways (2)")
