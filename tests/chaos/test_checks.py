@@ -123,8 +123,8 @@ def test_a_bad_one_must_be_a_dead_letter_with_its_reason() -> None:
     assert {finding.kind for finding in found(looked_at)} == {"lost"}
 
     letter = row(topic="process-document", partition=0, record_offset=7, dead_letter_id="dl",
-                 record_key=b"bad", request_id=None, error="invalid_record", stage="receive", reason="…",
-                 state="dead")  # fmt: skip
+                 record_key=b"bad", request_id=None, error="invalid_record", stage="receive",
+                 reason="…", state="dead")  # fmt: skip
     looked_at.tables["dead_letters"].append(letter)
     origin = {"topic": "process-document", "partition": "0", "offset": "7"}
     headers = {f"origin-{name}": value for name, value in origin.items()}
