@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.kafka import client_config
@@ -35,7 +35,8 @@ class Flow:
         self._prefix = settings.topic_prefix
         self._timeout_s = timeout_s
         # What it would log is raised too.
-        self._admin = AdminClient({**client_config(settings), "log_level": 0})
+        self._options = {**client_config(settings), "log_level": 0}
+        self._admin = AdminClient(self._options)
 
     async def passed(self, topics: Collection[str], *, within_s: float) -> bool:
         """Returns: whether all that these topics hold now was worked off within this time.
@@ -96,11 +97,17 @@ class Flow:
         ]
         found: dict[Place, int] = {}
         for group in groups:
-            wanted = [TopicPartition(topic, number) for topic, number in ends]
-            [asked] = self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=self._timeout_s
-            ).values()
-            for at in asked.result().topic_partitions:
+            for at in self._committed_by(group, ends):
                 place = (at.topic, at.partition)
                 found[place] = max(found.get(place, -1), at.offset)
         return found
+
+    def _committed_by(self, group: str, ends: Mapping[Place, int]) -> list[TopicPartition]:
+        # A consumer that never subscribes: librdkafka 2.16 ends the process when its admin client
+        # asks for a group's offsets while the coordinator is changing.
+        asking = Consumer({**self._options, "group.id": group, "enable.auto.commit": False})
+        try:
+            wanted = [TopicPartition(topic, number) for topic, number in ends]
+            return list(asking.committed(wanted, timeout=self._timeout_s))
+        finally:
+            asking.close()

@@ -41,7 +41,7 @@ class Load:
             {
                 "bootstrap.servers": estate.direct["ACTIONSTREAM_KAFKA_BOOTSTRAP"],
                 "partitioner": "murmur2_random",
-                "enable.idempotence": True,
+                "max.in.flight.requests.per.connection": 1,
                 "message.timeout.ms": 600_000,
                 "reconnect.backoff.max.ms": 1000,
                 "log_level": 0,
