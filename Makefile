@@ -41,6 +41,7 @@ run: setup ## start everything, work through the samples, stay up until Ctrl-C (
 
 test: check contract lean ## run every check and every test, with real servers started once
 	$(LOCAL) test --product -- sh -c '$(TESTS) tests/e2e && $(TESTS) tests/conformance tests/integration'
+	$(TESTS) tests/chaos
 
 check: lint types arch unit ## run what needs no servers: style, types, imports, unit tests
 
