@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import faust
 import structlog
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 from faust.exceptions import ProducerSendError
 from faust.types import StreamT
 
@@ -187,7 +187,12 @@ async def running(app: faust.App, *, grace: timedelta) -> AsyncIterator[None]:
     Work in flight gets the grace. Where the app does not end after it, as when the brokers went
     away meanwhile, the process does: what is not acknowledged comes back.
     """
-    await app.start()
+    try:
+        await app.start()
+    except KafkaConnectionError as error:
+        # The framework cannot be started twice. The process can, and then waits for the brokers.
+        log.error("kafka went away during the start", reason=str(error))  # noqa: TRY400 - said
+        raise SystemExit("Kafka went away during the start; start the worker again.") from error
     try:
         yield
     finally:

@@ -1,10 +1,12 @@
 """Faust as the workers configure it, and the publisher; no broker is needed."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka.errors import (
+    KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
@@ -108,3 +110,19 @@ def test_credentials_follow_the_settings(tmp_path: Path) -> None:
 
     assert (credentials.username, credentials.password) == ("u", "p")
     assert credentials.mechanism.value == "SCRAM-SHA-512"
+
+
+class Starting:
+    """An app whose brokers went away since they were waited for."""
+
+    async def start(self) -> None:
+        raise KafkaConnectionError
+
+
+async def test_brokers_that_go_away_during_the_start_end_the_process() -> None:
+    """With a sentence and no traceback; started again, the worker waits for them."""
+    app: Any = Starting()
+
+    with pytest.raises(SystemExit, match="start the worker again"):
+        async with consumer.running(app, grace=timedelta(seconds=1)):
+            pytest.fail("it runs without brokers")
