@@ -186,6 +186,8 @@ async def running(app: faust.App, *, grace: timedelta) -> AsyncIterator[None]:
 
     Work in flight gets the grace. Where the app does not end after it, as when the brokers went
     away meanwhile, the process does: what is not acknowledged comes back.
+
+    Raises: SystemExit: the brokers went away since they were waited for.
     """
     try:
         await app.start()
