@@ -11,7 +11,7 @@ import gc
 import json
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -52,8 +52,8 @@ class NoLedger(Ledger):
     async def claim(
         self,
         work: Work,  # noqa: ARG002 - named as the ledger names it
-        first: Sequence[Executable] = (),  # noqa: ARG002
-        resumed: Sequence[Executable] = (),  # noqa: ARG002
+        first: Iterable[Executable] = (),  # noqa: ARG002
+        resumed: Iterable[Executable] = (),  # noqa: ARG002
     ) -> Claimed:
         """Returns: a claim, at once."""
         return Claimed(1)
