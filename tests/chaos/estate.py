@@ -154,7 +154,8 @@ async def running(options: Options, say: Callable[[str], None]) -> AsyncIterator
     gateway = {"ACTIONSTREAM_GATEWAY_URL": f"http://{HOST}:{gateways['gateway-1']}"}
     direct = {**planned.variables, **_SETTINGS, **gateway}
     planned = replace(planned, variables=_through(direct, ports, ways))
-    unlimited = Restarts(most=1_000_000, pause_s=0.0)
+    # A little longer each time: Postgres cannot start while a stopped child of it is left.
+    unlimited = Restarts(most=1_000_000, pause_s=0.05)
     try:
         async with supervised(planned, say, unlimited) as supervisor:
             workers = [f"worker-{number + 1}" for number in range(options.workers)]
