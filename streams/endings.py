@@ -1,6 +1,6 @@
 """What the ledger says of a step, and how a step's turn ends."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,14 +61,15 @@ class Ending:
     """How a record's turn ends: the step's state, what is written, and what is published after it.
 
     In state `waiting` the step is not over: `wait` says until when, and the only output is the
-    record that will come back. `if_deleted` is how it ends if its document bears a tombstone.
+    record that will come back. `if_deleted` makes the ending that stands if the document bears a
+    tombstone.
     """
 
     state: StepState
     statements: Sequence[Executable | Guarded]
     outputs: tuple[Record, ...]
     problem: Problem | None = None
-    if_deleted: "Ending | None" = None
+    if_deleted: "Callable[[], Ending] | None" = None
     events: Sequence[Event] = ()
     wait: Wait | None = None
 
@@ -76,4 +77,4 @@ class Ending:
         """Returns: what a tombstone makes of this ending; a refusal is an answer and stands."""
         if self.state is StepState.DONE and self.problem is not None:
             return self
-        return self.if_deleted or Ending(StepState.CANCELLED, (), ())
+        return self.if_deleted() if self.if_deleted else Ending(StepState.CANCELLED, (), ())

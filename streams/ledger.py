@@ -5,7 +5,7 @@ lease can commit nothing; its outputs stay in the row, so that a redelivered inp
 publishing them again. All times are the database's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.dml import ReturningInsert
 
 from schemas.states import SETTLED, StepState
 from schemas.tables import DOCUMENTS, STEPS
@@ -54,6 +55,7 @@ class Ledger:
         self._database = database
         self._owner = owner
         self._lease = lease
+        self._claiming = _claiming(lease)
 
     @property
     def lease_seconds(self) -> float:
@@ -61,7 +63,7 @@ class Ledger:
         return self._lease.total_seconds()
 
     async def claim(
-        self, work: Work, first: Sequence[Executable] = (), resumed: Sequence[Executable] = ()
+        self, work: Work, first: Sequence[Executable] = (), resumed: Iterable[Executable] = ()
     ) -> Claimed | Settled | Held:
         """Take the step, running the statements of `first` with it.
 
@@ -70,38 +72,8 @@ class Ledger:
 
         Raises: DependencyDown: Postgres is away.
         """
-        attempt = work.envelope.attempt
-        entry = insert(STEPS).values(**self._row(work), state=StepState.WORKING)
-        lapsed = STEPS.c.state == StepState.WORKING
-        waited = func.extract("epoch", func.now() - STEPS.c.waiting_since) * 1000
-        statement = entry.on_conflict_do_update(
-            constraint=STEPS.primary_key,
-            set_={
-                "state": StepState.WORKING,
-                "fence": STEPS.c.fence + 1,
-                "owner": self._owner,
-                "lease_until": func.now() + self._lease,
-                "crashes": STEPS.c.crashes + case((lapsed, 1), else_=0),
-                "crashes_alone": STEPS.c.crashes_alone
-                + case((and_(lapsed, STEPS.c.alone), 1), else_=0),
-                "alone": False,
-                "attempt": attempt,
-                "outputs": None,
-                "waiting_for": None,
-                "retry_at": None,
-                "waiting_since": None,
-                "waited_ms": STEPS.c.waited_ms + func.coalesce(waited.cast(BigInteger), 0),
-            },
-            where=and_(
-                STEPS.c.attempt <= attempt,
-                or_(
-                    STEPS.c.state == StepState.WAITING,
-                    and_(lapsed, STEPS.c.lease_until < func.now()),
-                ),
-            ),
-        ).returning(STEPS.c.fence, STEPS.c.failures, STEPS.c.crashes, STEPS.c.crashes_alone)
         async with self._database.transaction() as connection:
-            row = (await connection.execute(statement)).one_or_none()
+            row = (await connection.execute(self._claiming, self._row(work))).one_or_none()
             if row is None:
                 return await self._standing(connection, work)
             for each in (*first, *(resumed if row.fence > 1 else ())):
@@ -203,8 +175,44 @@ class Ledger:
             "request_id": work.request_id,
             "attempt": work.envelope.attempt,
             "owner": self._owner,
-            "lease_until": func.now() + self._lease,
         }
+
+
+def _claiming(lease: timedelta) -> ReturningInsert[Any]:
+    """Returns: the statement of all claims; only the values of the step's row are missing.
+
+    It is built once, because building it takes 0.65 ms of CPU.
+    """
+    entry = insert(STEPS).values(state=StepState.WORKING, lease_until=func.now() + lease)
+    given = entry.excluded
+    lapsed = STEPS.c.state == StepState.WORKING
+    waited = func.extract("epoch", func.now() - STEPS.c.waiting_since) * 1000
+    return entry.on_conflict_do_update(
+        constraint=STEPS.primary_key,
+        set_={
+            "state": StepState.WORKING,
+            "fence": STEPS.c.fence + 1,
+            "owner": given.owner,
+            "lease_until": given.lease_until,
+            "crashes": STEPS.c.crashes + case((lapsed, 1), else_=0),
+            "crashes_alone": STEPS.c.crashes_alone
+            + case((and_(lapsed, STEPS.c.alone), 1), else_=0),
+            "alone": False,
+            "attempt": given.attempt,
+            "outputs": None,
+            "waiting_for": None,
+            "retry_at": None,
+            "waiting_since": None,
+            "waited_ms": STEPS.c.waited_ms + func.coalesce(waited.cast(BigInteger), 0),
+        },
+        where=and_(
+            STEPS.c.attempt <= given.attempt,
+            or_(
+                STEPS.c.state == StepState.WAITING,
+                and_(lapsed, STEPS.c.lease_until < func.now()),
+            ),
+        ),
+    ).returning(STEPS.c.fence, STEPS.c.failures, STEPS.c.crashes, STEPS.c.crashes_alone)
 
 
 def _waiting(wait: Wait) -> dict[str, Any]:

@@ -4,7 +4,7 @@ A retry topic holds every record for the same time, so that the first in is the 
 it back on the stage's own `-again` topic, which nobody else reads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -58,9 +58,9 @@ def waiting(stage: Stage[Any], work: Work) -> list[Executable]:
     return _shown(stage, work, Status.PROCESSING, Status.WAITING)
 
 
-def resumed(stage: Stage[Any], work: Work) -> list[Executable]:
-    """Returns: the statements that show clients that the work goes on."""
-    return _shown(stage, work, Status.WAITING, Status.PROCESSING)
+def resumed(stage: Stage[Any], work: Work) -> Iterator[Executable]:
+    """Yield the statements that show clients that the work goes on, made only when asked for."""
+    yield from _shown(stage, work, Status.WAITING, Status.PROCESSING)
 
 
 def _shown(stage: Stage[Any], work: Work, before: Status, after: Status) -> list[Executable]:

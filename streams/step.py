@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -111,7 +112,7 @@ class Step:
         transaction took effect after all, the fence says so.
         """
         reply = self._runner.reply_topic(self._work.envelope)
-        deleted = failures.cancelled(self._stage, self._work, reply_topic=reply)
+        deleted = partial(failures.cancelled, self._stage, self._work, reply_topic=reply)
         while True:
             try:
                 return await self._runner.ledger.commit(
@@ -141,9 +142,9 @@ class Step:
         if self._stage.claim is Claim.AT_COMMIT and not self._work.envelope.attempt:
             return None
         first = self._registration()
-        resumed = retries.resumed(self._stage, self._work)
+        resumed = partial(retries.resumed, self._stage, self._work)
         return await self._runner.patiently(
-            self._record, lambda: self._runner.ledger.claim(self._work, first, resumed)
+            self._record, lambda: self._runner.ledger.claim(self._work, first, resumed())
         )
 
     def _registration(self) -> tuple[Any, ...]:
