@@ -21,6 +21,7 @@ import uvicorn
 from bench import fixed_model
 
 MODES = ("error", "busy", "hang", "cut", "rubbish")
+_NONCE = re.compile(rb'document id=\\?"[0-9a-f]+\\?"')
 _MARK = re.compile(r"chaos-\d{6}")
 _ASKED = ("/api/chat", "/api/embed")
 _RUBBISH: dict[str, dict[str, Any]] = {
@@ -105,11 +106,16 @@ class Moody:
             "call": path.rpartition("/")[2],
             "mode": mode,
             "marks": sorted(set(_MARK.findall(text))),
-            "prompt": hashlib.sha256(body).hexdigest()[:16],
+            "prompt": digest(body),
         }
         # Written whole and at once, so that a kill leaves no half of a line behind.
         with self._log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
+
+
+def digest(body: bytes) -> str:
+    """Returns: what two calls with the same prompt have in common: all but the random marks."""
+    return hashlib.sha256(_NONCE.sub(b"document", body)).hexdigest()[:16]
 
 
 async def _body(receive: Receive) -> bytes:

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from schemas.document_types import builtin
+from streams.prompts import render, type_list
 from tests.chaos import checks, ledgers
 from tests.chaos.journal import Sent
+from tests.chaos.model import digest
 from tests.chaos.orders import Kind, Order
 from tests.chaos.outside import Entry, Record
 from tests.chaos.truth import Finding, Truth
@@ -133,3 +136,16 @@ def test_a_bad_one_must_be_a_dead_letter_with_its_reason() -> None:
 
     letter["error"] = "internal_error"
     assert {finding.kind for finding in found(looked_at)} == {"wrong"}
+
+
+def test_a_prompt_is_known_again_under_other_marks() -> None:
+    """The marks round a document are random, and are no reason to count a repeated call as new."""
+
+    def asked(words: str) -> bytes:
+        types = type_list(list(builtin().values()))
+        prompt = render("classify", 1, documents=[[words]], types=types)
+        return json.dumps({"content": prompt.user}).encode()
+
+    assert asked("a note") != asked("a note")
+    assert digest(asked("a note")) == digest(asked("a note"))
+    assert digest(asked("a note")) != digest(asked("a letter"))
