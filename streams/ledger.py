@@ -17,10 +17,8 @@ from sqlalchemy import (
     and_,
     case,
     func,
-    literal,
     or_,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -30,7 +28,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from schemas.states import SETTLED, StepState
 from schemas.tables import DOCUMENTS, STEPS
-from streams import events, wire
+from streams import documents, events, wire
 from streams.clients.postgres import Database
 from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import Fenced
@@ -254,8 +252,7 @@ async def _deleted(connection: AsyncConnection, work: Work) -> bool:
     """
     if work.document_id is None:
         return False
-    lock = func.pg_advisory_xact_lock(func.hashtextextended(literal(work.document_id), text("0")))
-    await connection.execute(select(lock))
+    await connection.execute(documents.locking(work.document_id))
     if work.touches_deleted:
         return False
     query = select(DOCUMENTS.c.deleted_at).where(DOCUMENTS.c.document_id == work.document_id)
