@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from gateway.database import Row
@@ -87,6 +88,10 @@ class Health:
             return await asyncio.wait_for(workers.alive(self.state.reader), TIMEOUT_S)
         except (Unavailable, TimeoutError):
             # Then it is Postgres that is unwell, and its own check says so.
+            return None
+        except SQLAlchemyError as error:
+            # The table may be missing before `migrate` has run, or may not be read.
+            _log.warning("workers unknown", error=type(error).__name__)
             return None
 
     def _pings(self) -> dict[str, Callable[[], Awaitable[object]]]:

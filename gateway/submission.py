@@ -143,12 +143,15 @@ class _Pending:
         try:
             row = await self.read() if self._claim.repeated else None
             if row is None:
-                await self._publish()
+                # Who is cancelled meanwhile does not know whether the record is in the log.
                 published = True
+                await self._publish()
         except MaybePublished as error:
-            published = True
             key = self._claim.request_id
             raise MaybePublished(error.detail, idempotency_key=key) from error
+        except Unavailable:
+            published = False
+            raise
         finally:
             if not published and self._order.unused is not None:
                 await self._order.unused()

@@ -5,7 +5,7 @@ One index behind an alias serves all tenants; the tenant is in every entry and e
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from schemas.embedding_text import PREPARATION_VERSION
@@ -44,7 +44,10 @@ class Vectors:
     def of(cls, mapping: Mapping[str, Any]) -> "Vectors | None":
         """Returns: what made an index's vectors, from its mapping; None where that is unknown."""
         noted = mapping.get("_meta", {}).get("vectors")
-        return None if noted is None else cls(**noted)
+        if noted is None:
+            return None
+        # What a later release notes besides does not concern this one.
+        return cls(**{each.name: noted[each.name] for each in fields(cls)})
 
     @property
     def can_be_made(self) -> bool:

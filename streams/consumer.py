@@ -137,9 +137,14 @@ def _incoming(app: faust.App, message: Any, source: str) -> Incoming:  # noqa: A
         offset=message.offset,
         key=message.key,
         value=message.value,
-        headers=tuple(message.headers or ()),
+        headers=tuple(_sound(name, value) for name, value in message.headers or ()),
         leaving=leaving,
     )
+
+
+def _sound(name: str, value: bytes | None) -> tuple[str, bytes]:
+    """Returns: a header that can be kept: Kafka knows null values, and Postgres no U+0000."""
+    return name.replace("\0", "\N{REPLACEMENT CHARACTER}"), value or b""
 
 
 class KafkaPublisher:

@@ -25,6 +25,7 @@ _STATUS = 422
 NOBODY = "-"
 """The tenant of records that name none."""
 _SHOWN_ERRORS = 5
+_REASON_CHARACTERS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,8 @@ def _dead_record(stage: Stage[Any], record: Incoming, failure: Failure) -> Recor
         ("stage", stage.name.encode()),
         ("attempts", str(failure.attempts).encode()),
         ("error", failure.code.encode()),
-        ("reason", failure.detail.encode()),
+        # It may quote names out of the record, and must leave the record room to be published.
+        ("reason", failure.detail[:_REASON_CHARACTERS].encode()),
     )
     headers = (*record.headers, *wire.origin(record), *said)
     return Record(stage.source.dead_letter, record.key, record.value or b"", headers)

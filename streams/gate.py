@@ -5,7 +5,7 @@ and nobody else's.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 
@@ -15,38 +15,44 @@ class Gate:
     def __init__(self) -> None:
         self._inside = 0
         self._alone = 0
-        self._changed = asyncio.Condition()
+        self._waiting: set[asyncio.Future[None]] = set()
 
     @asynccontextmanager
     async def beside_others(self) -> AsyncIterator[None]:
         """Be inside with others; wait while one is alone, or waits to be."""
-        if self._alone:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._alone)
+        await self._until(lambda: not self._alone)
         self._inside += 1
         try:
             yield
         finally:
             self._inside -= 1
-            if self._alone:
-                await self._tell()
+            self._tell()
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
         """Be inside alone; wait until all others have left."""
         self._alone += 1
-        entered = False
         try:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._inside)
-                self._inside = 1
-                entered = True
-            yield
+            await self._until(lambda: not self._inside)
+            self._inside += 1
+            try:
+                yield
+            finally:
+                self._inside -= 1
         finally:
             self._alone -= 1
-            self._inside -= int(entered)
-            await self._tell()
+            self._tell()
 
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+    async def _until(self, free: Callable[[], bool]) -> None:
+        while not free():
+            woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.add(woken)
+            try:
+                await woken
+            finally:
+                self._waiting.discard(woken)
+
+    def _tell(self) -> None:
+        for woken in self._waiting:
+            if not woken.done():
+                woken.set_result(None)

@@ -4,8 +4,7 @@ Every failure of every stage comes through here and is one of those named in `st
 """
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,7 +26,8 @@ from streams.errors import (
     Refused,
 )
 from streams.failures import Failure
-from streams.stage import Claim, Outcome, Stage, Work
+from streams.leased import Leased
+from streams.stage import Claim, Outcome, Record, Stage, Work
 from streams.wire import Incoming
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Step:
         self._troubles = 0
         self._pause = runner.patience.first_seconds
         self._decided: Ending | None = None
+        self._unreleased: tuple[Claimed, Wait] | None = None
 
     async def finish(self) -> str:
         """Returns: how the record's turn ended, as a word for the log."""
@@ -70,7 +71,7 @@ class Step:
                 # The worker that cancelled it may have died before it undid anything.
                 if claim.cancelled:
                     await self._undo()
-                await self._runner.publish(self._record, claim.outputs)
+                await self._publish(claim.outputs)
                 return "repeated"
             if isinstance(claim, Held):
                 longest = self._runner.patience.longest_seconds
@@ -81,9 +82,15 @@ class Step:
                 continue
             if ending.state is StepState.CANCELLED:
                 await self._undo()
-            await self._runner.publish(self._record, ending.outputs)
+            await self._publish(ending.outputs)
             self._runner.ended(self._stage, ending)
             return str(ending.state)
+
+    async def _publish(self, outputs: Sequence[Record]) -> None:
+        """Publish; what hands long work on comes last, since its next part may settle this one."""
+        own = self._stage.source.name
+        await self._runner.publish(self._record, tuple(r for r in outputs if r.topic != own))
+        await self._runner.publish(self._record, tuple(r for r in outputs if r.topic == own))
 
     async def _turn(self, claim: Claimed | None) -> Ending | None:
         """Work and commit. Returns: the ending that stands; None if it is to be claimed again."""
@@ -143,9 +150,15 @@ class Step:
             return None
         first = self._registration()
         resumed = partial(retries.resumed, self._stage, self._work)
-        return await self._runner.patiently(
-            self._record, lambda: self._runner.ledger.claim(self._work, first, resumed())
-        )
+
+        async def claim() -> Claimed | Settled | Held:
+            # A lease that lapses unreleased would pass for a crash.
+            if self._unreleased is not None:
+                await self._runner.ledger.release(self._work.key, *self._unreleased)
+                self._unreleased = None
+            return await self._runner.ledger.claim(self._work, first, resumed())
+
+        return await self._runner.patiently(self._record, claim)
 
     def _registration(self) -> tuple[Any, ...]:
         if self._stage.source.kind is not Kind.REQUEST:
@@ -214,46 +227,17 @@ class Step:
         return self._failed(Failure("internal_error", detail, self._bugs))
 
     async def _worked(self, claim: Claimed | None) -> Outcome:
+        def handle() -> Awaitable[Outcome]:
+            return self._stage.handle(self._message, self._work)
+
         if claim is None:
             async with self._runner.gate.beside_others():
-                return await self._stage.handle(self._message, self._work)
-        task = asyncio.create_task(self._handled(claim))
-        keeper = asyncio.create_task(self._keep(claim, task))
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if keeper.done() and not keeper.cancelled():
-                raise Fenced from None
-            raise
-        finally:
-            keeper.cancel()
-            if not task.done():
-                task.cancel()
-                with suppress(BaseException):
-                    await task
-
-    async def _handled(self, claim: Claimed) -> Outcome:
+                return await handle()
+        leased = Leased(self._runner.ledger, self._runner.gate, self._work.key, claim)
         if claim.crashes < self._runner.suspect_crashes:
-            async with self._runner.gate.beside_others():
-                return await self._stage.handle(self._message, self._work)
+            return await leased.work(handle)
         log.warning("suspect", stage=self._stage.name, crashes=claim.crashes)
-        async with self._runner.gate.alone():
-            if not await self._runner.ledger.mark_alone(self._work.key, claim):
-                raise Fenced
-            return await self._stage.handle(self._message, self._work)
-
-    async def _keep(self, claim: Claimed, task: "asyncio.Task[Outcome]") -> None:
-        """Renew the lease; end when it is lost, having cancelled the work."""
-        interval = self._runner.ledger.lease_seconds / 3
-        while True:
-            await asyncio.sleep(interval)
-            try:
-                ours = await self._runner.ledger.renew(self._work.key, claim)
-            except DependencyDown:
-                continue
-            if not ours:
-                task.cancel()
-                return
+        return await leased.work_alone(handle)
 
     async def _again(self, error: Exception, claim: Claimed | None) -> None:
         """Release the step, saying what is waited for, and wait in place."""
@@ -283,10 +267,12 @@ class Step:
     ) -> None:
         if claim is None:
             return
-        # Without Postgres the lease simply lapses.
-        with suppress(DependencyDown, TimeoutError):
+        # Without Postgres it is released when it is claimed again here, or the lease lapses.
+        try:
             async with asyncio.timeout(_RELEASE_SECONDS):
                 await self._runner.ledger.release(self._work.key, claim, wait, shown)
+        except (DependencyDown, TimeoutError):
+            self._unreleased = (claim, wait)
 
     def _refused(self, error: Refused) -> Ending:
         reply = self._runner.reply_topic(self._work.envelope)

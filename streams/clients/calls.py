@@ -4,7 +4,6 @@ Every error of a call is told apart here: down for everyone, or one record's own
 """
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +14,6 @@ from typing import Final
 import httpx
 import structlog
 from ollama import ResponseError
-from pydantic import ValidationError
 
 from streams import metrics
 from streams.clients.breaker import Breaker, State
@@ -214,7 +212,8 @@ async def bounded(model: str, limit: timedelta) -> AsyncIterator[None]:
             raise _Busy(NAME, "the model server is busy") from error
         detail = f"{model} answered with status {error.status_code}"
         raise RecordTrouble(NAME, detail) from error
-    except (ValidationError, json.JSONDecodeError) as error:
+    # Not JSON, not UTF-8, not decodable, or JSON of another form.
+    except (ValueError, TypeError, httpx.DecodingError) as error:
         detail = "the model server's answer does not have the form of Ollama's API"
         raise RecordTrouble(NAME, detail) from error
     # The client turns httpx.ConnectError into ConnectionError.

@@ -76,6 +76,7 @@ class Database:
             url,
             pool_size=pool,
             max_overflow=0,
+            hide_parameters=True,
             pool_timeout=10,
             connect_args={
                 "async_creator_fn": _Connection.connect,

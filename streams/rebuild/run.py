@@ -116,7 +116,9 @@ class Reindex:
             if hold is None:
                 raise RebuildRefused("another `actionstream reindex` is at work on this database")
             aborted = await rows.names(self.database, RebuildState.ABORTED)
-            for name in sorted({*aborted} & {*await self.search.names()}):
+            live, _ = await self.search.written()
+            # An index that was made anew under an old name, after all were lost, is no remainder.
+            for name in sorted({*aborted} & {*await self.search.names()} - {live}):
                 await self.search.drop(name)
             yield hold
 
@@ -137,7 +139,9 @@ class Reindex:
         if rebuild.state is RebuildState.STARTING:
             # Nobody knows of it yet, so that it costs nothing to begin anew.
             await self._end(rebuild, RebuildState.ABORTED)
-            await self.search.drop(name)
+            live, _ = await self.search.written()
+            if name != live:
+                await self.search.drop(name)
             return None
         give_up = "give it up with `actionstream reindex --abort`"
         if name not in await self.search.names():
@@ -151,20 +155,20 @@ class Reindex:
         return rebuild
 
     async def _begun(self) -> Rebuild:
+        live, _ = await self.search.written()
+        if live is None:
+            raise RebuildRefused("no index is live; run `actionstream migrate`")
         taken = [*await rows.names(self.database), *await self.search.names()]
         revision = 1 + max(map(revision_of, taken), default=0)
         own = index_name(self.wanted.model, self.wanted.dimensions, revision)
         name = self.search.prefix + own
         entered = await rows.enter(self.database, name, self.wanted.model)
         self.progress.say(f"building {name}")
-        await self._make(name)
+        await self._make(name, live)
         return replace(entered, state=RebuildState.BUILDING)
 
-    async def _make(self, name: str) -> None:
+    async def _make(self, name: str, live: str) -> None:
         """Make the index, shaped as the live one; then let the workers know of it."""
-        live, _ = await self.search.written()
-        if live is None:
-            raise RebuildRefused("no index is live; run `actionstream migrate`")
         shards, replicas = await self.search.shape(live)
         await self.search.create(name, self.wanted, shards=shards, replicas=replicas)
         await rows.change(self.database, name, state=RebuildState.BUILDING)
@@ -208,9 +212,11 @@ class Reindex:
 
     async def _swap(self, hold: Alone, rebuild: Rebuild) -> None:
         live, _ = await self.search.written()
+        if live is None:
+            raise RebuildRefused("the live index is gone; run `actionstream migrate`, then go on")
         if not await hold.lasts():
             raise RebuildRefused(_LOST)
-        if live is not None and live != rebuild.index_name:
+        if live != rebuild.index_name:
             await self.search.swap(live, rebuild.index_name)
             self.progress.say(f"{rebuild.index_name} is live in place of {live}")
 

@@ -470,3 +470,19 @@ async def test_a_model_of_another_length_than_set(library: Library) -> None:
         await library.reindex(wanted=wrong).run()
 
     assert await library.reindex().abort() is None
+
+
+async def test_without_a_live_index_nothing_is_begun(library: Library) -> None:
+    """All indexes were lost: it is refused, and the index that is made next is never dropped."""
+    await library.search.drop(await library.live())
+    for _ in range(2):
+        with pytest.raises(RebuildRefused, match="no index is live"):
+            await library.reindex().run()
+    settings = library.settings
+    await library.search.prepare(settings.embedding_model, settings.embedding_dimensions)
+    made = await library.live()
+
+    await library.reindex().run(keep=True)
+
+    assert made in await library.search.names()
+    assert await library.live() != made

@@ -178,3 +178,20 @@ def test_so_many_uploads_at_once(nowhere: GatewaySettings) -> None:
         raise ValueError("bad")
     with places.upload():
         pass
+
+
+def test_one_call_a_minute_finds_out_whether_work_is_done(nowhere: GatewaySettings) -> None:
+    """Where nothing was finished of late, one stuck document must not keep all others out."""
+    backlog = Backlog(FakeLag(0), FakeRuns(progress()))
+    backlog._estimate, backlog._at = Estimate(1, None, 900.0), float("inf")
+    now = [0.0]
+    limited = Admission(
+        nowhere.model_copy(update={"max_expected_wait": timedelta(seconds=60)}),
+        backlog,
+        clock=lambda: now[0],
+    )
+    limited.document_work()
+    with pytest.raises(Overloaded):
+        limited.document_work()
+    now[0] = 61
+    limited.document_work()

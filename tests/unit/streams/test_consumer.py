@@ -126,3 +126,18 @@ async def test_brokers_that_go_away_during_the_start_end_the_process() -> None:
     with pytest.raises(SystemExit, match="start the worker again"):
         async with consumer.running(app, grace=timedelta(seconds=1)):
             pytest.fail("it runs without brokers")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (("a", b"1"), ("a", b"1")),
+        (("a", None), ("a", b"")),
+        (("a\0b", b"\0"), ("a\N{REPLACEMENT CHARACTER}b", b"\0")),
+    ],
+)
+def test_headers_that_no_row_could_keep(
+    given: tuple[str, bytes | None], kept: tuple[str, bytes]
+) -> None:
+    """A null value or U+0000 in a name is the sender's doing, and must not end the worker."""
+    assert consumer._sound(*given) == kept

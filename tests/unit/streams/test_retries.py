@@ -11,8 +11,8 @@ import pytest
 from schemas.messages import Ping
 from schemas.states import StepState
 from streams.endings import Claimed
-from streams.errors import GiveWay, InvalidMessage, RecordTrouble
-from streams.stage import Claim, Outcome, Stage, Work
+from streams.errors import DependencyDown, GiveWay, InvalidMessage, RecordTrouble
+from streams.stage import Claim, Outcome, Record, Stage, Work
 from streams.wire import Incoming
 from tests.unit.streams.conftest import World
 
@@ -244,3 +244,42 @@ async def test_the_claim_of_a_suspect_is_marked(world: World, stage_of: StageOf)
     await world.runner.run(stage, record)
 
     assert marked == [True]
+
+
+async def test_a_lease_that_could_not_be_released_is_no_crash(
+    world: World, stage_of: StageOf
+) -> None:
+    """Postgres was away when the step was to be given back; it is given back before the claim."""
+    release, away = world.ledger.release, [1]
+
+    async def once_away(*given: Any) -> None:
+        if away:
+            away.pop()
+            raise DependencyDown("postgres", "away")
+        await release(*given)
+
+    calls: list[Ping] = []
+
+    async def flaky(message: Ping, work: Work) -> Outcome:
+        calls.append(message)
+        if len(calls) == 1:
+            raise DependencyDown("postgres", "away")
+        return Outcome()
+
+    world.ledger.release = once_away  # type: ignore[method-assign]
+    await world.runner.run(stage_of(flaky), world.record())
+
+    [row] = world.ledger.rows.values()
+    assert (row.state, row.fence, row.crashes) == (StepState.DONE, 2, 0)
+
+
+async def test_the_next_part_goes_out_last(world: World, stage_of: StageOf) -> None:
+    """What else the part says is acknowledged before, since the next part may settle this one."""
+
+    async def part(message: Ping, work: Work) -> Outcome:
+        fact = Record("document-parsed", b"k", b"{}", ())
+        return Outcome(outputs=(fact,), hand_over=True, events=())
+
+    await world.runner.run(stage_of(part), world.record())
+
+    assert world.publisher.topics() == ["document-parsed", "ping"]
