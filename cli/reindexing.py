@@ -24,7 +24,6 @@ from cli.errors import Failure
 from cli.terminal import console
 from schemas.indexes import Vectors
 from streams.clients import ollama
-from streams.clients.calls import Caps
 from streams.clients.ollama import Models, WrongModel
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
@@ -94,13 +93,7 @@ async def _opened(settings: Settings, progress: Shown) -> AsyncIterator[tuple[Re
         stack.push_async_callback(database.close)
         search = SearchIndex.connect(settings)
         stack.push_async_callback(search.close)
-        models = ollama.connect(
-            settings.ollama_url,
-            chat_model=settings.chat_model,
-            embedding_model=settings.embedding_model,
-            caps=Caps.of(settings),
-            context_tokens=settings.model_context_tokens,
-        )
+        models = ollama.of(settings)
         stack.push_async_callback(models.close)
         wanted = Vectors(settings.embedding_model, settings.embedding_dimensions)
         yield Reindex(database, search, models, wanted, progress), models

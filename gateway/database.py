@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -81,7 +81,3 @@ class Reader:
             result = await connection.execute(statement)
             rows: Sequence[Row] = result.mappings().all()
             return rows
-
-
-FAULTS: Final = (SQLAlchemyError, OSError, TimeoutError)
-"""What `ping` raises."""

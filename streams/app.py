@@ -24,7 +24,6 @@ from schemas.ids import Ids
 from streams import consumer, logs, targets, topics_admin
 from streams.answers import Answers
 from streams.clients import ollama, s3
-from streams.clients.calls import Caps
 from streams.clients.fetch import Fetch
 from streams.clients.ollama import Models, WrongModel
 from streams.clients.opensearch import SearchIndex
@@ -135,13 +134,7 @@ async def clients(settings: Settings) -> AsyncIterator[Clients]:
         stack.push_async_callback(database.close)
         search = SearchIndex.connect(settings)
         stack.push_async_callback(search.close)
-        models = ollama.connect(
-            settings.ollama_url,
-            chat_model=settings.chat_model,
-            embedding_model=settings.embedding_model,
-            caps=Caps.of(settings),
-            context_tokens=settings.model_context_tokens,
-        )
+        models = ollama.of(settings)
         stack.push_async_callback(models.close)
         parser = await stack.enter_async_context(DocumentParser.open(settings))
         yield Clients(

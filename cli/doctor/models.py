@@ -13,7 +13,6 @@ from schemas.embedding_text import (
     parse_reference,
 )
 from streams.clients import ollama
-from streams.clients.calls import Caps
 from streams.clients.ollama import Models
 from streams.errors import DependencyDown
 from streams.settings import Settings
@@ -32,13 +31,7 @@ def checks(settings: Settings) -> tuple[Check, ...]:
 
 @asynccontextmanager
 async def _connected(settings: Settings) -> AsyncIterator[Models]:
-    models = ollama.connect(
-        settings.ollama_url,
-        chat_model=settings.chat_model,
-        embedding_model=settings.embedding_model,
-        caps=Caps.of(settings),
-        context_tokens=settings.model_context_tokens,
-    )
+    models = ollama.of(settings)
     try:
         yield models
     finally:

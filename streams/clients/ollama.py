@@ -25,6 +25,7 @@ from schemas.embedding_text import (
 from streams.clients.calls import NAME, Calls, Caps, ModelMissing, Transport, bounded
 from streams.errors import DependencyDown, RecordTrouble
 from streams.extraction import estimate_tokens
+from streams.settings import Settings
 
 _ANSWER_TOKENS: Final = 2048
 _CONTEXT_STEP: Final = 2048
@@ -239,6 +240,17 @@ def connect(
         embedding_model=embedding_model,
         caps=caps,
         context_tokens=context_tokens,
+    )
+
+
+def of(settings: Settings) -> Models:
+    """Returns: the models that the settings name."""
+    return connect(
+        settings.ollama_url,
+        chat_model=settings.chat_model,
+        embedding_model=settings.embedding_model,
+        caps=Caps.of(settings),
+        context_tokens=settings.model_context_tokens,
     )
 
 

@@ -91,9 +91,7 @@ def _query() -> Select[Any]:
 async def of_documents(stores: Stores, look: Look) -> AsyncIterator[Difference]:
     """Yield documents whose entries or chunks are not what a search should find."""
     query = _query()
-    if look.only is not None:
-        query = query.where(DOCUMENTS.c.document_id.in_(look.only))
-    async for rows in stores.pages(query, DOCUMENTS.c.document_id):
+    async for rows in stores.pages(query, DOCUMENTS.c.document_id, only=look.only):
         held = await _held(stores, rows)
         for row in rows:
             whole = row.rows == row.end and not (

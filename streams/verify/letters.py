@@ -86,9 +86,7 @@ def _done() -> Select[Any]:
 async def done_and_dead(stores: Stores, look: Look) -> AsyncIterator[Difference]:
     """Yield open dead letters whose step is done."""
     query = _done()
-    if look.only is not None:
-        query = query.where(DEAD_LETTERS.c.dead_letter_id.in_(look.only))
-    async for rows in stores.pages(query, DEAD_LETTERS.c.dead_letter_id):
+    async for rows in stores.pages(query, DEAD_LETTERS.c.dead_letter_id, only=look.only):
         for row in rows:
             detail = f"`{row.stage}` is done, but its dead letter is open"
             yield Difference(

@@ -21,9 +21,7 @@ async def of_events(stores: Stores, look: Look) -> AsyncIterator[Difference]:
         .label("highest")
     )
     query = select(EVENT_COUNTERS.c.gpt_id, EVENT_COUNTERS.c.last, last)
-    if look.only is not None:
-        query = query.where(EVENT_COUNTERS.c.gpt_id.in_(look.only))
-    async for rows in stores.pages(query, EVENT_COUNTERS.c.gpt_id):
+    async for rows in stores.pages(query, EVENT_COUNTERS.c.gpt_id, only=look.only):
         for row in rows:
             wrong = [gap async for gap in _gaps(stores, row.gpt_id, row.highest)]
             if row.highest != row.last:

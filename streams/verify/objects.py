@@ -119,15 +119,13 @@ async def of_documents(stores: Stores, look: Look) -> AsyncIterator[Difference]:
     query = select(DOCUMENTS.c.document_id, DOCUMENTS.c.gpt_id, DOCUMENTS.c.s3_key).where(
         DOCUMENTS.c.s3_key.is_not(None), DOCUMENTS.c.deleted_at.is_(None)
     )
-    if look.only is not None:
-        query = query.where(DOCUMENTS.c.document_id.in_(look.only))
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def absent(row: Row[Any]) -> bool:
         async with slots:
             return await stores.store.find(row.s3_key) is None
 
-    async for rows in stores.pages(query, DOCUMENTS.c.document_id):
+    async for rows in stores.pages(query, DOCUMENTS.c.document_id, only=look.only):
         missing = await asyncio.gather(*map(absent, rows))
         for row, gone in zip(rows, missing, strict=True):
             if gone:

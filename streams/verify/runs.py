@@ -60,9 +60,7 @@ def _query(margin: timedelta) -> Select[Any]:
 async def of_documents(stores: Stores, look: Look) -> AsyncIterator[Difference]:
     """Yield runs without the effects of their steps, in a wrong state, or at a standstill."""
     query = _query(stores.margin)
-    if look.only is not None:
-        query = query.where(RUNS.c.run_id.in_(look.only))
-    async for rows in stores.pages(query, RUNS.c.run_id):
+    async for rows in stores.pages(query, RUNS.c.run_id, only=look.only):
         for row in rows:
             for found in judged(row, steps.of(row.steps)):
                 yield found
@@ -130,9 +128,7 @@ def _waiting(margin: timedelta) -> Select[Any]:
 async def requests(stores: Stores, look: Look) -> AsyncIterator[Difference]:
     """Yield requests at a standstill that have no run which would tell so."""
     query = _waiting(stores.margin)
-    if look.only is not None:
-        query = query.where(REQUESTS.c.request_id.in_(look.only))
-    async for rows in stores.pages(query, REQUESTS.c.request_id):
+    async for rows in stores.pages(query, REQUESTS.c.request_id, only=look.only):
         runs = {row.request_id: stores.ids.derive(RUN, row.gpt_id, row.request_id) for row in rows}
         found = select(RUNS.c.run_id).join(DOCUMENTS, DOCUMENTS.c.document_id == RUNS.c.document_id)
         found = found.where(RUNS.c.run_id.in_(runs.values()), DOCUMENTS.c.deleted_at.is_(None))
@@ -173,9 +169,7 @@ def _runless() -> Select[Any]:
 async def runless(stores: Stores, look: Look) -> AsyncIterator[Difference]:
     """Yield documents whose current run has no row."""
     query = _runless()
-    if look.only is not None:
-        query = query.where(DOCUMENTS.c.document_id.in_(look.only))
-    async for rows in stores.pages(query, DOCUMENTS.c.document_id):
+    async for rows in stores.pages(query, DOCUMENTS.c.document_id, only=look.only):
         for row in rows:
             detail = f"it is {row.status}, and its current run has no row"
             yield Difference(

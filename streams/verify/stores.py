@@ -1,6 +1,6 @@
 """The places that are compared, opened for reading, and reading them in pages."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,15 +42,22 @@ class Stores:
         return int(row[0])
 
     async def pages(
-        self, query: Select[Any], key: ColumnElement[Any], *, size: int = PAGE_ROWS
+        self,
+        query: Select[Any],
+        key: ColumnElement[Any],
+        *,
+        only: Collection[str] | None = None,
+        size: int = PAGE_ROWS,
     ) -> AsyncIterator[Sequence[Row[Any]]]:
-        """Yield all rows of a query in pages, each a statement of its own.
+        """Yield the rows of a query in pages, each a statement of its own.
 
-        `key` must be unique and one of the selected columns.
+        `key` must be unique and one of the selected columns; `only` names the rows by it.
 
         Raises: DependencyDown: Postgres is away.
         """
         page = query.order_by(key).limit(size)
+        if only is not None:
+            page = page.where(key.in_(only))
         rows = await self.rows(page)
         while rows:
             yield rows
