@@ -1,4 +1,4 @@
-"""The kinds of events: what can happen to a document, a request, a stage."""
+"""The kinds of events: what can happen to a document, a collection, an object, a tenant."""
 
 from enum import StrEnum
 
@@ -16,3 +16,15 @@ class EventType(StrEnum):
     DOCUMENT_FAILED = "document.failed"
     DOCUMENT_REDRIVEN = "document.redriven"
     DOCUMENT_DELETED = "document.deleted"
+    COLLECTION_CREATED = "collection.created"
+    COLLECTION_UPDATED = "collection.updated"
+    COLLECTION_DELETED = "collection.deleted"
+    OBJECT_CREATED = "object.created"
+    OBJECT_UPDATED = "object.updated"
+    OBJECT_DELETED = "object.deleted"
+    GPT_CREATED = "gpt.created"
+    GPT_UPDATED = "gpt.updated"
+    GPT_DELETED = "gpt.deleted"
+    KEY_CREATED = "key.created"
+    KEY_ROTATED = "key.rotated"
+    KEY_REVOKED = "key.revoked"

@@ -20,6 +20,8 @@ _FORM: Final = re.compile(r"^(?P<prefix>[a-z]{2,8})_(?P<uuid>[0-9a-f]{32})_(?P<m
 REQUEST: Final = "req"
 DOCUMENT: Final = "doc"
 RUN: Final = "run"
+COLLECTION: Final = "col"
+OBJECT: Final = "obj"
 
 
 def uuid7() -> uuid.UUID:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
-from schemas import messages
+from schemas import messages, tenants, writes
 from schemas.messages import Message
 
 M = TypeVar("M", bound=Message)
@@ -94,6 +94,8 @@ REDRIVE_DEAD_LETTERS: Final = _request(
 DISCARD_DEAD_LETTERS: Final = _request(
     "discard-dead-letters", messages.DiscardDeadLetters, "gpt_id", 0.1
 )
+WRITE_COLLECTION: Final = _request("write-collection", writes.WriteCollection, "gpt_id/collection")
+CHANGE_GPT: Final = _request("change-gpt", tenants.ChangeGpt, "gpt_id", 0.1)
 PING: Final = _request("ping", messages.Ping, "request_id", 0.5)
 
 DOCUMENT_RECEIVED: Final = _fact("document-received", messages.DocumentReceived)
@@ -104,6 +106,19 @@ DOCUMENT_INDEXED: Final = _fact("document-indexed", messages.DocumentIndexed)
 DOCUMENT_UPDATED: Final = _fact("document-updated", messages.DocumentUpdated, share=0.25)
 DOCUMENT_DELETED: Final = _fact("document-deleted", messages.DocumentDeleted, share=0.25)
 
+OBJECT_SAVED: Final = _fact("object-saved", writes.ObjectSaved, "object_id")
+COLLECTION_RESHAPED: Final = _fact(
+    "collection-reshaped", writes.CollectionReshaped, "collection_id", 0.25
+)
+COLLECTION_DELETED: Final = _fact(
+    "collection-deleted", writes.CollectionDeleted, "collection_id", 0.25
+)
+GPT_DELETED: Final = _fact("gpt-deleted", tenants.GptDeleted, "gpt_id", 0.1)
+
+OBJECT_CHANGED: Final = _fact("object-changed", writes.ObjectChanged, "gpt_id/collection")
+KEY_CHANGED: Final = Topic(
+    "key-changed", tenants.KeyChanged, "gpt_id", Kind.FACT, share=0, retention=timedelta(days=1)
+)
 RESULTS: Final = Topic(
     "results", messages.Result, "request_id", Kind.RESULT, retention=timedelta(days=1)
 )
@@ -118,6 +133,8 @@ REQUESTS: Final[tuple[Topic[Any], ...]] = (
     TRY_DOCUMENT_TYPE,
     REDRIVE_DEAD_LETTERS,
     DISCARD_DEAD_LETTERS,
+    WRITE_COLLECTION,
+    CHANGE_GPT,
     PING,
 )
 FACTS: Final[tuple[Topic[Any], ...]] = (
@@ -128,11 +145,21 @@ FACTS: Final[tuple[Topic[Any], ...]] = (
     DOCUMENT_INDEXED,
     DOCUMENT_UPDATED,
     DOCUMENT_DELETED,
+    OBJECT_SAVED,
+    COLLECTION_RESHAPED,
+    COLLECTION_DELETED,
+    GPT_DELETED,
 )
 INPUTS: Final[tuple[Topic[Any], ...]] = (*REQUESTS, *FACTS)
 """Topics that a stage reads; each has a dead-letter twin."""
 
-CATALOGUE: Final[tuple[Topic[Any], ...]] = (*INPUTS, RESULTS, EVENTS)
+CATALOGUE: Final[tuple[Topic[Any], ...]] = (
+    *INPUTS,
+    OBJECT_CHANGED,
+    KEY_CHANGED,
+    RESULTS,
+    EVENTS,
+)
 """The topics that other programs may read or write."""
 
 READERS: Final[dict[str, Topic[Any]]] = {
@@ -151,6 +178,12 @@ READERS: Final[dict[str, Topic[Any]]] = {
     "trial": TRY_DOCUMENT_TYPE,
     "redrive": REDRIVE_DEAD_LETTERS,
     "discard": DISCARD_DEAD_LETTERS,
+    "collections": WRITE_COLLECTION,
+    "index-object": OBJECT_SAVED,
+    "reshape": COLLECTION_RESHAPED,
+    "clear": COLLECTION_DELETED,
+    "tenants": CHANGE_GPT,
+    "forget": GPT_DELETED,
     "ping": PING,
 }
 """The stages, each with the topic that it reads."""

@@ -1,12 +1,13 @@
 """Settings of what consumes, and of the commands that prepare the servers for it."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, model_validator
 
 from schemas.settings import (
+    EnvironmentSettings,
     KafkaSettings,
     LogSettings,
     ModelSettings,
@@ -23,18 +24,69 @@ with 3 s and 8 s, two workers replayed four records for ever.
 """
 
 
-class ConsumerSettings(LogSettings, KafkaSettings):
-    """What every member of a consumer group needs to know; the delay consumer needs no more."""
+class MetricsSettings(EnvironmentSettings):
+    """Where a process that serves no HTTP API tells its metrics."""
 
-    session_timeout: timedelta = Field(
-        default=timedelta(seconds=10), description="After it a dead process's partitions move."
-    )
     metrics_host: str = Field(
         default="127.0.0.1", description="Address that this process's /metrics listens on."
     )
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Port of this process's /metrics; 0 for none."
     )
+
+
+class ConsumerSettings(LogSettings, KafkaSettings, MetricsSettings):
+    """What every member of a consumer group needs to know; the delay consumer needs no more."""
+
+    session_timeout: timedelta = Field(
+        default=timedelta(seconds=10), description="After it a dead process's partitions move."
+    )
+
+
+class BackupSettings(LogSettings, StorageSettings, MetricsSettings):
+    """What makes, keeps and restores backups needs to know."""
+
+    database_url: SecretStr | None = Field(
+        default=None, description="Postgres URL; read where admin_database_url is absent."
+    )
+    admin_database_url: SecretStr | None = Field(
+        default=None, description="Postgres URL of the role that owns the tables."
+    )
+    backup_target: str | None = Field(
+        default=None,
+        description="Where backups are kept: `s3://bucket/prefix`, in the object store but not in "
+        "the documents' bucket, or a folder. One for each installation.",
+    )
+    backup_at: time = Field(
+        default=time(2, 30), description="When the nightly backup is made, UTC."
+    )
+    backup_keep_days: int = Field(
+        default=14, ge=0, description="Backups younger than so many days are kept."
+    )
+    backup_keep_count: int = Field(
+        default=7, ge=1, description="So many good backups are kept, however old they are."
+    )
+    postgres_bin: Path | None = Field(
+        default=None,
+        description="Folder of pg_dump and pg_restore, at least as new as the server; the PATH's "
+        "if absent.",
+    )
+
+    @model_validator(mode="after")
+    def _target_stands_apart(self) -> "BackupSettings":
+        if self.backup_target is None:
+            return self
+        scheme, mark, rest = self.backup_target.partition("://")
+        if mark and (scheme != "s3" or rest.startswith("/") or not rest):
+            message = "backup_target must be s3://bucket/prefix or the path of a folder"
+            raise ValueError(message)
+        if mark and rest.partition("/")[0] == self.s3_bucket:
+            message = (
+                "backup_target must be another bucket than the documents' own, or what destroys "
+                "that one takes the backups with it"
+            )
+            raise ValueError(message)
+        return self
 
 
 class Settings(SharedSettings, ConsumerSettings, StorageSettings, SearchSettings, ModelSettings):

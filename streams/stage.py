@@ -5,17 +5,19 @@ and the records to publish. The runner does everything else.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
 
 from schemas.envelope import Envelope, Headers
 from schemas.events import EventType
 from schemas.ids import RUN, Ids
 from schemas.messages import Message
+from schemas.problems import Problem
 from schemas.topics import PROCESS_DOCUMENT, Kind, Topic
 from streams.errors import Fenced, Refused
 
@@ -133,21 +135,18 @@ class Scope(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage(Generic[M]):
-    """One stage of the pipeline.
+class Reading(Generic[M]):
+    """What all stages are: a name, and a topic that they work off.
 
-    `request` is the topic of the request that a fact belongs to. `cancelled` undoes what the
-    handler did outside Postgres, when the document turned out to be deleted at commit;
-    a stage that `touches_deleted` documents is not cancelled by their tombstones. In an `ordered`
-    stage no record overtakes another of its key: trouble is waited out in place.
+    `request` is the topic of the request that a fact belongs to; a stage that `touches_deleted`
+    documents is not cancelled by their tombstones. In an `ordered` stage no record overtakes
+    another of its key: trouble is waited out in place.
     """
 
     name: str
     source: Topic[M]
-    handle: Callable[[M, Work], Awaitable[Outcome]]
-    claim: Claim = Claim.LEASED
+    _: KW_ONLY
     scope: Scope = Scope.RUN
-    cancelled: Callable[[M, Work], Awaitable[None]] | None = None
     request: Topic[Any] = PROCESS_DOCUMENT
     touches_deleted: bool = False
     ordered: bool = False
@@ -175,3 +174,54 @@ class Stage(Generic[M]):
             self.touches_deleted,
             getattr(message, "parent_id", None),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Reading[M]):
+    """A stage that takes its records one by one.
+
+    `cancelled` undoes what the handler did outside Postgres, when the document turned out to be
+    deleted at commit.
+    """
+
+    handle: Callable[[M, Work], Awaitable[Outcome]]
+    _: KW_ONLY
+    claim: Claim = Claim.LEASED
+    cancelled: Callable[[M, Work], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken(Generic[M]):
+    """One record of a batch: its message, and the step that it is the input of."""
+
+    message: M
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one record of a batch: its request is answered with result or problem.
+
+    `outputs` and `events` are published and numbered with the batch's commit.
+    """
+
+    result: dict[str, Any] | None = None
+    problem: Problem | None = None
+    outputs: Sequence[Output] = ()
+    events: Sequence[Event] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStage(Reading[M]):
+    """A stage of small, local work that takes what is there at once, in one transaction.
+
+    `handle` runs its statements on the connection, on which nothing is committed yet, and returns
+    a verdict for each record, in their order. What one record asks for wrongly is its own verdict's
+    problem. If `handle` raises, nothing is written, and each record is tried again alone.
+    """
+
+    handle: Callable[[AsyncConnection, Sequence[Taken[M]]], Awaitable[Sequence[Verdict]]]
+    _: KW_ONLY
+    most: int = 50
+    scope: Scope = Scope.REQUEST
+    ordered: bool = True

@@ -5,12 +5,12 @@ the `subject`.
 """
 
 from schemas.tables.catalogue import METADATA
+from schemas.tables.collections import COLLECTIONS, OBJECT_VERSIONS, OBJECTS, SLOTS
 from schemas.tables.domain import (
     CHUNKS,
     CORRECTIONS,
     DOCUMENT_TYPES,
     DOCUMENTS,
-    GPTS,
     PAGES,
     REQUESTS,
     RUNS,
@@ -24,9 +24,12 @@ from schemas.tables.ledger import (
     STEPS,
     WORKERS,
 )
+from schemas.tables.tenants import API_KEYS, GPTS
 
 __all__ = [
+    "API_KEYS",
     "CHUNKS",
+    "COLLECTIONS",
     "CORRECTIONS",
     "DEAD_LETTERS",
     "DOCUMENTS",
@@ -36,10 +39,13 @@ __all__ = [
     "GPTS",
     "METADATA",
     "MODEL_ANSWERS",
+    "OBJECTS",
+    "OBJECT_VERSIONS",
     "PAGES",
     "REBUILDS",
     "REQUESTS",
     "RUNS",
+    "SLOTS",
     "STEPS",
     "WORKERS",
 ]

@@ -1,4 +1,4 @@
-"""What clients see: tenants, requests, documents and what is made from them."""
+"""What clients see: requests, documents and what is made from them."""
 
 from typing import Final
 
@@ -19,15 +19,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.tables.catalogue import METADATA, created_at, updated_at
-
-GPTS: Final = Table(
-    "gpts",
-    METADATA,
-    Column("gpt_id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("disabled_at", DateTime(timezone=True)),
-    created_at(),
-)
 
 REQUESTS: Final = Table(
     "requests",
