@@ -12,12 +12,13 @@ from cli.reference.settings import written
 from cli.settings import CommandLineSettings, load
 from cli.terminal import console, print_json
 from gateway.settings import GatewaySettings
-from streams.settings import ConsumerSettings, Settings
+from streams.settings import BackupSettings, ConsumerSettings, Settings
 
 _ROLES: dict[str, type[BaseSettings]] = {
     "gateway": GatewaySettings,
     "worker": Settings,
     "delay": ConsumerSettings,
+    "backup": BackupSettings,
     "cli": CommandLineSettings,
 }
 _MASK = "********"

@@ -4,7 +4,7 @@ from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from schemas.settings import (
     EnvironmentSettings,
@@ -71,6 +71,14 @@ class BackupSettings(LogSettings, StorageSettings, MetricsSettings):
         description="Folder of pg_dump and pg_restore, at least as new as the server; the PATH's "
         "if absent.",
     )
+
+    @field_validator("backup_at")
+    @classmethod
+    def _without_zone(cls, at: time) -> time:
+        if at.tzinfo is not None:
+            message = "the time is in UTC; leave the zone out"
+            raise ValueError(message)
+        return at
 
     @model_validator(mode="after")
     def _target_stands_apart(self) -> "BackupSettings":

@@ -14,6 +14,7 @@ class Role(StrEnum):
     GATEWAY = "gateway"
     WORKER = "worker"
     DELAY = "delay"
+    BACKUP = "backup"
     CLI = "cli"
 
 

@@ -85,7 +85,7 @@ def sections() -> Sequence[Section]:
     from gateway.settings import GatewaySettings
     from local.environment import LocalSettings
     from schemas import settings as shared
-    from streams.settings import ConsumerSettings, Settings
+    from streams.settings import BackupSettings, ConsumerSettings, MetricsSettings, Settings
 
     both = (
         shared.SharedSettings,
@@ -103,7 +103,13 @@ def sections() -> Sequence[Section]:
         Section("Models", "Gateway and workers.", shared.ModelSettings),
         Section("Gateway", "`actionstream gateway`.", GatewaySettings, both),
         Section(
-            "Consumers", "`actionstream worker` and `actionstream delay`.", ConsumerSettings, both
+            "Metrics", "Workers, delay consumer and the schedule of backups.", MetricsSettings, both
+        ),
+        Section(
+            "Consumers",
+            "`actionstream worker` and `actionstream delay`.",
+            ConsumerSettings,
+            (*both, MetricsSettings),
         ),
         Section(
             "Workers",
@@ -111,6 +117,7 @@ def sections() -> Sequence[Section]:
             Settings,
             (*both, ConsumerSettings),
         ),
+        Section("Backups", "`actionstream backup`.", BackupSettings, (*both, Settings)),
         Section("Command line", "Commands that call the gateway.", CommandLineSettings),
         Section("Local run", "`make run` and `make test`; not read from files.", LocalSettings),
     )
