@@ -148,7 +148,7 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     instance: Instance = None,
 ) -> None:
-    """Stop the run and delete its documents, indexes, secrets and logs."""
+    """Stop the run and delete its documents, indexes, backups, secrets and logs."""
     state = state_of(instance)
     if not yes:
         typer.confirm(f"Stop the run and delete all data, secrets and logs of {state}?", abort=True)

@@ -86,7 +86,12 @@ def plan(state: Path, ports: Ports, settings: LocalSettings, *, throwaway: bool 
             secret=secret["ACTIONSTREAM_S3_SECRET_KEY"],
         ),
     )
-    variables = {**secret, **_addresses(ports, secret)}
+    variables = {
+        **secret,
+        **_addresses(ports, secret),
+        "ACTIONSTREAM_POSTGRES_BIN": str(postgres.binaries()),
+        "ACTIONSTREAM_BACKUP_TARGET": str(places.backups),
+    }
     secrets_file.write(places.state, variables)
     return Estate(places, ports, settings, servers, variables)
 

