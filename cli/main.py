@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from cli.commands import (
     about,
+    backup,
     dead_letters,
     demo,
     documents,
@@ -55,6 +56,7 @@ app.add_typer(documents.app, name="documents")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(verification.verify)
 app.command()(replay.replay)
+app.add_typer(backup.app, name="backup")
 app.command()(index.reindex)
 app.command()(search.search)
 app.command()(demo.demo)

@@ -179,7 +179,14 @@ class ObjectStore:
 
 @asynccontextmanager
 async def connect(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
-    """Yield the store; requests are signed with version 4 and address the bucket by path."""
+    """Yield the store of the documents' bytes."""
+    async with connected(settings) as client:
+        yield ObjectStore(client, settings.s3_bucket)
+
+
+@asynccontextmanager
+async def connected(settings: StorageSettings) -> AsyncIterator[Any]:
+    """Yield a client; requests are signed with version 4 and address the bucket by path."""
     config = AioConfig(
         signature_version="s3v4",
         s3={"addressing_style": "path"},
@@ -197,7 +204,7 @@ async def connect(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
         aws_secret_access_key=None if secret is None else secret.get_secret_value(),
         config=config,
     ) as client:
-        yield ObjectStore(client, settings.s3_bucket)
+        yield client
 
 
 @contextmanager
