@@ -23,6 +23,8 @@ from prometheus_client import start_http_server
 from schemas.ids import Ids
 from streams import consumer, logs, targets, topics_admin
 from streams.answers import Answers
+from streams.batch_ledger import BatchLedger
+from streams.batches import Batches
 from streams.clients import ollama, s3
 from streams.clients.fetch import Fetch
 from streams.clients.ollama import Models, WrongModel
@@ -37,7 +39,7 @@ from streams.pictures import Pictures
 from streams.retries import Attempts
 from streams.runner import Runner
 from streams.settings import Settings
-from streams.stage import Stage
+from streams.stage import Reading
 from streams.stages import (
     classify,
     complete,
@@ -96,7 +98,7 @@ class Clients:
     ids: Ids
 
 
-def pipeline(clients: Clients, settings: Settings) -> tuple[Stage[Any], ...]:
+def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
     """Returns: the stages in the order in which a document meets them, then the other ones."""
     database, store, search = clients.database, clients.store, clients.search
     models, ids = clients.models, clients.ids
@@ -148,7 +150,7 @@ async def clients(settings: Settings) -> AsyncIterator[Clients]:
         )
 
 
-def chosen(stages: Sequence[Stage[Any]], name: str) -> tuple[Stage[Any], ...]:
+def chosen(stages: Sequence[Reading[Any]], name: str) -> tuple[Reading[Any], ...]:
     """Returns: the stages of a set, in flow order. Raises: ValueError: there is no such set."""
     if name == ALL:
         return tuple(stages)
@@ -184,6 +186,7 @@ async def work(settings: Settings, name: str) -> None:
             suspect_crashes=settings.suspect_crashes,
             reply_topics=settings.reply_topics,
         )
+        batches = Batches(runner, BatchLedger(opened.database, owner=owner))
         startup = StartUp()
         heartbeat = Heartbeat(
             opened.database,
@@ -195,7 +198,7 @@ async def work(settings: Settings, name: str) -> None:
         if not await done_before(stop, _ready(opened, settings, name, startup)):
             return
         for stage in stages:
-            consumer.attach(app, stage, runner, prefix=settings.topic_prefix)
+            consumer.attach(app, stage, runner, batches, prefix=settings.topic_prefix)
         async with consumer.running(app, grace=settings.grace):
             log.info("working", stages=[stage.name for stage in stages], owner=owner)
             await stop.wait()

@@ -9,9 +9,10 @@ as a last resort the process ends, and what is not acknowledged comes back.
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +20,15 @@ import faust
 import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 from faust.exceptions import ProducerSendError
-from faust.types import StreamT
+from faust.types import EventT, StreamT
 
 from schemas.topics import MAX_MESSAGE_BYTES, again
 from streams import connections
+from streams.batches import Batches
 from streams.errors import DependencyDown, GiveWay
 from streams.runner import Runner
 from streams.settings import Settings
-from streams.stage import Record, Stage
+from streams.stage import BatchStage, Reading, Record
 from streams.wire import Incoming
 
 log = structlog.get_logger()
@@ -98,32 +100,68 @@ def _credentials(settings: Settings) -> Any:  # noqa: ANN401 - faust's own union
     )
 
 
-def attach(app: faust.App, stage: Stage[Any], runner: Runner, *, prefix: str) -> None:
+def attach(
+    app: faust.App, stage: Reading[Any], runner: Runner, batches: Batches, *, prefix: str
+) -> None:
     """Have the app feed a stage from its topic, and from the one on which retries come back."""
     for source in (stage.source.name, again(stage.name)):
-        _feed(app, stage, runner, source, app.topic(prefix + source, **_RAW))
+        feed = _Feed(app, stage, runner, batches, source)
+        agent = feed.batches if isinstance(stage, BatchStage) else feed.singly
+        topic = app.topic(prefix + source, **_RAW)
+        app.agent(topic, name=source, concurrency=1, isolated_partitions=True)(agent)
 
 
-def _feed(
-    app: faust.App,
-    stage: Stage[Any],
-    runner: Runner,
-    source: str,
-    topic: Any,  # noqa: ANN401 - faust's topic
-) -> None:
-    async def agent(stream: StreamT[bytes]) -> None:
+class _Feed:
+    """Hands the events of one topic to its stage; each partition has a stream of its own."""
+
+    def __init__(
+        self, app: faust.App, stage: Reading[Any], runner: Runner, batches: Batches, source: str
+    ) -> None:
+        self._app = app
+        self._stage: Any = stage
+        self._runner = runner
+        self._batches = batches
+        self._source = source
+
+    async def singly(self, stream: StreamT[bytes]) -> None:
+        """Work off one event after the other."""
         async for event in stream.noack().events():
-            try:
-                await runner.run(stage, _incoming(app, event.message, source))
-            except GiveWay:
-                app.consumer.unacked.discard(event.message)
-                continue
-            except Exception as error:
-                log.critical("the runner failed", stage=stage.name, exc_info=error)
-                os._exit(_EXIT_BUG)
-            event.ack()
+            await self._work([event], lambda records: self._runner.run(self._stage, records[0]))
 
-    app.agent(topic, name=source, concurrency=1, isolated_partitions=True)(agent)
+    async def batches(self, stream: StreamT[bytes]) -> None:
+        """Work off at once what is there, while the next events come in."""
+        there: asyncio.Queue[EventT[bytes]] = asyncio.Queue(self._stage.most)
+        task = asyncio.create_task(self._drain(there))
+        try:
+            async for event in stream.noack().events():
+                await there.put(event)
+        finally:
+            task.cancel()
+
+    async def _drain(self, there: "asyncio.Queue[EventT[bytes]]") -> None:
+        while True:
+            events = [await there.get()]
+            while len(events) < self._stage.most and not there.empty():
+                events.append(there.get_nowait())
+            await self._work(events, partial(self._batches.run, self._stage))
+
+    async def _work(
+        self,
+        events: list[EventT[bytes]],
+        run: Callable[[list[Incoming]], Awaitable[None]],
+    ) -> None:
+        app = self._app
+        try:
+            await run([_incoming(app, event.message, self._source) for event in events])
+        except GiveWay:
+            for event in events:
+                app.consumer.unacked.discard(event.message)
+        except Exception as error:
+            log.critical("the runner failed", stage=self._stage.name, exc_info=error)
+            os._exit(_EXIT_BUG)
+        else:
+            for event in events:
+                event.ack()
 
 
 def _incoming(app: faust.App, message: Any, source: str) -> Incoming:  # noqa: ANN401
@@ -157,7 +195,7 @@ class KafkaPublisher:
     async def publish(self, records: tuple[Record, ...]) -> None:
         """Raises: DependencyDown: at least one was not acknowledged; all may be published again."""
         try:
-            await asyncio.gather(*(self._send(record) for record in records))
+            await self._sent(records)
         except ProducerSendError as error:
             # Faust's name for what the producer refuses before it is on its way.
             if isinstance(error.__cause__, MessageSizeTooLargeError):
@@ -174,8 +212,20 @@ class KafkaPublisher:
             log.critical("the producer has ended", remedy="the worker must be started again")
             os._exit(_EXIT_BUG)
 
-    async def _send(self, record: Record) -> None:
-        await self._app.producer.send_and_wait(
+    async def _sent(self, records: tuple[Record, ...]) -> None:
+        # Each goes into the producer's buffer in turn; a task for each would cost more than it.
+        futures: list[asyncio.Future[Any]] = []
+        try:
+            for record in records:
+                futures.append(await self._send(record))  # noqa: PERF401 - kept if one raises
+        finally:
+            ended = await asyncio.gather(*futures, return_exceptions=True)
+        for each in ended:
+            if isinstance(each, BaseException):
+                raise each
+
+    async def _send(self, record: Record) -> "asyncio.Future[Any]":
+        sent: asyncio.Future[Any] = await self._app.producer.send(
             self._prefix + record.topic,
             record.key,
             record.value,
@@ -183,6 +233,7 @@ class KafkaPublisher:
             None,
             list(record.headers),
         )
+        return sent
 
 
 @asynccontextmanager

@@ -4,66 +4,105 @@ The tenant's counter is locked last before the commit, so numbers become visible
 Source: CloudEvents 1.0, https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 """
 
+import json
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.ids import uuid7
 from schemas.messages import CloudEvent
-from schemas.tables import EVENT_COUNTERS, EVENTS
 from schemas.topics import EVENTS as TOPIC
 from streams.stage import Event, Record, Work
+
+# Locked in the order in which they come, which is sorted: two commits cannot wait for each other.
+_COUNT: Final = """
+INSERT INTO event_counters AS c (gpt_id, last)
+SELECT * FROM unnest(%s::text[], %s::bigint[])
+ON CONFLICT (gpt_id) DO UPDATE SET last = c.last + excluded.last
+RETURNING gpt_id, last, clock_timestamp() AS now
+"""
+_ENTER: Final = """
+INSERT INTO events (gpt_id, sequence, event_id, type, subject, object_id, request_id,
+                    correlation_id, data, created_at)
+SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
+                     %s::text[], %s::text[], %s::jsonb[], %s::timestamptz[])
+"""
 
 
 async def enter(
     connection: AsyncConnection, work: Work, events: Sequence[Event]
 ) -> tuple[Record, ...]:
     """Number and store events. Returns: their records, which the commit's end must publish."""
-    if not events:
-        return ()
-    counter = insert(EVENT_COUNTERS).values(gpt_id=work.gpt_id, last=len(events))
-    counted = counter.on_conflict_do_update(
-        index_elements=[EVENT_COUNTERS.c.gpt_id],
-        set_={"last": EVENT_COUNTERS.c.last + len(events)},
-    ).returning(EVENT_COUNTERS.c.last, func.clock_timestamp().label("now"))
-    row = (await connection.execute(counted)).one()
-    first = row.last - len(events) + 1
-    envelope = work.envelope
-    made = [
-        CloudEvent(
-            id=f"evt_{uuid7().hex}",
-            type=event.type,
-            subject=event.object_id or work.document_id,
-            time=row.now,
-            gptid=work.gpt_id,
-            sequence=first + position,
-            correlationid=envelope.correlation_id or work.request_id,
-            requestid=work.request_id,
-            data=event.data,
+    (records,) = await enter_all(connection, [(work, events)])
+    return records
+
+
+async def enter_all(
+    connection: AsyncConnection, told: Sequence[tuple[Work, Sequence[Event]]]
+) -> list[tuple[Record, ...]]:
+    """Number and store the events of several records. Returns: the records of each, in order."""
+    counts = Counter[str]()
+    for work, events in told:
+        counts[work.gpt_id] += len(events)
+    tenants = sorted(gpt_id for gpt_id, count in counts.items() if count)
+    if not tenants:
+        return [() for _ in told]
+    counted = await connection.exec_driver_sql(
+        _COUNT, (tenants, [counts[gpt_id] for gpt_id in tenants])
+    )
+    rows = counted.all()
+    last = {row.gpt_id: row.last - counts[row.gpt_id] for row in rows}
+    made: list[list[tuple[CloudEvent, Work]]] = []
+    for work, events in told:
+        first = last[work.gpt_id] + 1 if events else 0
+        if events:
+            last[work.gpt_id] += len(events)
+        made.append(
+            [
+                (_made(work, event, first + place, rows[0].now), work)
+                for place, event in enumerate(events)
+            ]
         )
-        for position, event in enumerate(events)
-    ]
-    await connection.execute(insert(EVENTS), [_row(each, envelope.subject) for each in made])
-    headers = envelope.of(TOPIC.schema_name).to_headers()
-    return tuple(
-        Record(TOPIC.name, work.gpt_id.encode(), each.model_dump_json().encode(), headers)
-        for each in made
+    await connection.exec_driver_sql(_ENTER, _columns([each for group in made for each in group]))
+    return [tuple(_record(event, work) for event, work in group) for group in made]
+
+
+def _made(work: Work, event: Event, sequence: int, now: datetime) -> CloudEvent:
+    return CloudEvent(
+        id=f"evt_{uuid7().hex}",
+        type=event.type,
+        subject=event.object_id or work.document_id,
+        time=now,
+        gptid=work.gpt_id,
+        sequence=sequence,
+        correlationid=work.envelope.correlation_id or work.request_id,
+        requestid=work.request_id,
+        data=event.data,
     )
 
 
-def _row(event: CloudEvent, end_user: str | None) -> dict[str, Any]:
-    return {
-        "gpt_id": event.gptid,
-        "sequence": event.sequence,
-        "event_id": event.id,
-        "type": event.type,
-        "subject": end_user,
-        "object_id": event.subject,
-        "request_id": event.requestid,
-        "correlation_id": event.correlationid,
-        "data": event.data,
-        "created_at": event.time,
-    }
+def _record(event: CloudEvent, work: Work) -> Record:
+    headers = work.envelope.of(TOPIC.schema_name).to_headers()
+    return Record(TOPIC.name, event.gptid.encode(), event.model_dump_json().encode(), headers)
+
+
+def _columns(made: Sequence[tuple[CloudEvent, Work]]) -> tuple[list[Any], ...]:
+    rows = [
+        (
+            event.gptid,
+            event.sequence,
+            event.id,
+            event.type,
+            work.envelope.subject,
+            event.subject,
+            event.requestid,
+            event.correlationid,
+            json.dumps(event.data),
+            event.time,
+        )
+        for event, work in made
+    ]
+    return tuple(map(list, zip(*rows, strict=True)))

@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,13 @@ from sqlalchemy.sql.base import Executable
 
 from schemas.envelope import Envelope, Headers
 from schemas.events import EventType
-from schemas.problems import Problem
+from schemas.problems import FieldError, Problem
 from schemas.states import Status, StepState
 from schemas.tables import DEAD_LETTERS, DOCUMENTS, RUNS
 from streams import replies, wire
 from streams.endings import Ending
 from streams.errors import InvalidMessage, Refused
-from streams.stage import Event, Record, Scope, Stage, StepKey, Work
+from streams.stage import Event, Reading, Record, Scope, StepKey, Work
 from streams.wire import Incoming, holds_nul
 
 _STATUS = 422
@@ -45,7 +46,13 @@ class DeadLetter:
     ending: Ending
 
 
-def problem(code: str, detail: str, request_id: str | None, status: int = _STATUS) -> Problem:
+def problem(
+    code: str,
+    detail: str,
+    request_id: str | None,
+    status: int = _STATUS,
+    errors: Sequence[FieldError] = (),
+) -> Problem:
     """Returns: the problem document of work that failed."""
     return Problem(
         type=f"/problems/{code.replace('_', '-')}",
@@ -54,6 +61,7 @@ def problem(code: str, detail: str, request_id: str | None, status: int = _STATU
         detail=detail,
         code=code,
         request_id=request_id,
+        errors=tuple(errors),
     )
 
 
@@ -75,7 +83,7 @@ def _said(kind: str, message: str) -> str:
 
 
 def dead(
-    stage: Stage[Any], work: Work, record: Incoming, failure: Failure, *, reply_topic: str
+    stage: Reading[Any], work: Work, record: Incoming, failure: Failure, *, reply_topic: str
 ) -> Ending:
     """Returns: the ending of a step that failed for good."""
     cause = problem(failure.code, failure.detail, work.request_id)
@@ -103,7 +111,7 @@ def refused(work: Work, error: Refused, *, reply_topic: str) -> Ending:
     return Ending(StepState.DONE, (statement,), (record,), cause)
 
 
-def cancelled(stage: Stage[Any], work: Work, *, reply_topic: str) -> Ending:
+def cancelled(stage: Reading[Any], work: Work, *, reply_topic: str) -> Ending:
     """Returns: the ending of a step whose document was deleted meanwhile."""
     if stage.scope is Scope.NOTHING:
         return Ending(StepState.CANCELLED, (), ())
@@ -112,7 +120,7 @@ def cancelled(stage: Stage[Any], work: Work, *, reply_topic: str) -> Ending:
     return Ending(StepState.CANCELLED, (statement,), (record,))
 
 
-def undecodable(stage: Stage[Any], record: Incoming, error: InvalidMessage) -> DeadLetter:
+def undecodable(stage: Reading[Any], record: Incoming, error: InvalidMessage) -> DeadLetter:
     """Returns: the dead letter of a record without a readable tenant, request or value.
 
     Its step is named by topic, partition and offset, so that it exists once.
@@ -181,7 +189,7 @@ def letter_id(topic: str, partition: int, offset: int) -> str:
 
 
 def _letter(
-    stage: Stage[Any], record: Incoming, failure: Failure, work: Work, *, decoded: bool = True
+    stage: Reading[Any], record: Incoming, failure: Failure, work: Work, *, decoded: bool = True
 ) -> Executable:
     return (
         insert(DEAD_LETTERS)
@@ -207,7 +215,7 @@ def _letter(
     )
 
 
-def _dead_record(stage: Stage[Any], record: Incoming, failure: Failure) -> Record:
+def _dead_record(stage: Reading[Any], record: Incoming, failure: Failure) -> Record:
     said: Headers = (
         ("stage", stage.name.encode()),
         ("attempts", str(failure.attempts).encode()),

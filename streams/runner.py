@@ -8,28 +8,25 @@ record can cause. A crash anywhere redelivers the record, which finds its step a
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 import structlog
-from pydantic import ValidationError
 
 from schemas.envelope import Envelope
-from schemas.ids import DOCUMENT, REQUEST, Ids
-from schemas.messages import ProcessDocument
-from schemas.states import StepState
-from schemas.topics import DELAYS, MAX_MESSAGE_BYTES, RESULTS
+from schemas.ids import Ids
+from schemas.topics import DELAYS, RESULTS
 from streams import failures, metrics, wire
-from streams.endings import Ending
+from streams.decoding import Decoder
 from streams.errors import DependencyDown, GiveWay, InvalidMessage
 from streams.gate import Gate
 from streams.ledger import Ledger
 from streams.retries import Attempts
-from streams.stage import Outcome, Record, Stage, Work
+from streams.stage import Outcome, Reading, Record, Stage, Work
 from streams.step import Step
-from streams.wire import Incoming, holds_nul
+from streams.wire import Incoming
 
 log = structlog.get_logger()
 
@@ -87,10 +84,10 @@ class Runner:
         self.ledger = ledger
         self.attempts = attempts
         self.suspect_crashes = suspect_crashes
+        self.decoder = Decoder(ids)
         self.gate = Gate()
         self.stopped: dict[str, str] = {}
         self._publisher = publisher
-        self._ids = ids
         self._grace = grace.total_seconds()
         self._bugs: Counter[str] = Counter()
         self._bugs_in_a_row = bugs_in_a_row
@@ -104,7 +101,14 @@ class Runner:
 
         Raises: GiveWay: it is for the partition's next owner.
         """
-        task = asyncio.create_task(self._run(stage, record))
+        await self.within_grace(record, self._run(stage, record))
+
+    async def within_grace(self, record: Incoming, turn: Coroutine[Any, Any, None]) -> None:
+        """Wait for a turn; end it once the worker has been leaving for longer than the grace.
+
+        Raises: GiveWay: it was ended, or gave way itself.
+        """
+        task = asyncio.create_task(turn)
         end: float | None = None
         try:
             while not (await asyncio.wait({task}, timeout=self.patience.look_seconds))[0]:
@@ -120,13 +124,13 @@ class Runner:
 
     async def _run(self, stage: Stage[Any], record: Incoming) -> None:
         started = time.monotonic()
+        work: Work | None = None
         try:
-            message, envelope = self._decode(stage, record)
+            message, work = self.decoder.work(stage, record)
         except InvalidMessage as error:
-            await self._undecodable(stage, record, error)
-            outcome, work = "undecodable", None
+            await self.undecodable(stage, record, error)
+            outcome = "undecodable"
         else:
-            work = stage.work(message, envelope, self._document(message, envelope), self._ids)
             with structlog.contextvars.bound_contextvars(
                 request_id=work.request_id, gpt_id=work.gpt_id, document_id=work.document_id
             ):
@@ -162,48 +166,13 @@ class Runner:
             if self.stops_at(stage, error):
                 await self.unless_stopped(stage, record)
             detail = f"An unexpected error: {type(error).__name__}. The log has its traceback."
-            await self._undecodable(stage, record, InvalidMessage("internal_error", detail))
+            await self.undecodable(stage, record, InvalidMessage("internal_error", detail))
             return "dead"
 
-    def _decode(self, stage: Stage[Any], record: Incoming) -> tuple[Any, Envelope]:
-        if record.value is None or len(record.value) > MAX_MESSAGE_BYTES:
-            raise InvalidMessage("bad_value", "The record's value is missing or above 1 MiB.")
-        try:
-            envelope = Envelope.from_headers(record.headers)
-            name, _, version = envelope.schema_name.rpartition(".v")
-            expected, _, known = stage.source.schema_name.rpartition(".v")
-            if name != expected or not 1 <= int(version) <= int(known):
-                detail = (
-                    f"The header `schema` must be {stage.source.schema_name} or an older version."
-                )
-                raise InvalidMessage("unknown_schema", detail)
-            message = stage.source.message.model_validate_json(record.value)
-        except ValidationError as error:
-            raise InvalidMessage("invalid_record", failures.explain(error)) from error
-        if holds_nul(message.model_dump()) or holds_nul(envelope.model_dump()):
-            raise InvalidMessage("nul_character", "A text holds the character U+0000; remove it.")
-        return message, self._signed(envelope)
-
-    def _signed(self, envelope: Envelope) -> Envelope:
-        """Replace an outside producer's own request id by the signed one derived from it."""
-        known = envelope.request_id
-        if self._ids.verify(known, REQUEST, envelope.gpt_id):
-            return envelope
-        derived = self._ids.derive(REQUEST, envelope.gpt_id, "outside", known)
-        correlation = envelope.correlation_id or known
-        return envelope.model_copy(update={"request_id": derived, "correlation_id": correlation})
-
-    def _document(self, message: Any, envelope: Envelope) -> str | None:  # noqa: ANN401
-        document_id = getattr(message, "document_id", None)
-        if document_id is None and isinstance(message, ProcessDocument):
-            return self._ids.derive(DOCUMENT, envelope.gpt_id, envelope.request_id)
-        if document_id is None or not self._ids.verify(document_id, DOCUMENT, envelope.gpt_id):
-            return None  # A foreign id must not reach the ledger: its stage refuses it.
-        return str(document_id)
-
-    async def _undecodable(
-        self, stage: Stage[Any], record: Incoming, error: InvalidMessage
+    async def undecodable(
+        self, stage: Reading[Any], record: Incoming, error: InvalidMessage
     ) -> None:
+        """Make a dead letter of a record that cannot be read. Raises: GiveWay."""
         letter = failures.undecodable(stage, record, error)
         await self.patiently(record, lambda: self.ledger.commit(letter.work, None, letter.ending))
         await self.publish(record, letter.ending.outputs)
@@ -233,12 +202,12 @@ class Runner:
                 raise GiveWay
             await asyncio.sleep(min(left, self.patience.look_seconds))
 
-    async def unless_stopped(self, stage: Stage[Any], record: Incoming) -> None:
+    async def unless_stopped(self, stage: Reading[Any], record: Incoming) -> None:
         """Return at once, unless the stage has stopped. Raises: GiveWay: leaving, at last."""
         while stage.name in self.stopped:
             await self.pause(record, self.patience.longest_seconds)
 
-    def stops_at(self, stage: Stage[Any], error: Exception) -> bool:
+    def stops_at(self, stage: Reading[Any], error: Exception) -> bool:
         """Count a record that ended in a bug. Returns: whether the stage stops because of it.
 
         Then something is wrong with the stage and not with its records, which must not all become
@@ -256,10 +225,9 @@ class Runner:
         )
         return True
 
-    def ended(self, stage: Stage[Any], ending: Ending) -> None:
-        """Note that a record's turn ended: one that went well ends a row of bugs."""
-        if ending.state is StepState.DONE:
-            self._bugs.pop(stage.name, None)
+    def went_well(self, stage: Reading[Any]) -> None:
+        """Note that a record's turn ended well, which ends a row of bugs."""
+        self._bugs.pop(stage.name, None)
 
     def records(
         self, stage: Stage[Any], work: Work, outcome: Outcome, raw: Incoming

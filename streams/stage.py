@@ -202,10 +202,12 @@ class Taken(Generic[M]):
 class Verdict:
     """What became of one record of a batch: its request is answered with result or problem.
 
-    `outputs` and `events` are published and numbered with the batch's commit.
+    The record on `results` says `told` where that is shorter than the result. `outputs` and
+    `events` are published and numbered with the batch's commit.
     """
 
     result: dict[str, Any] | None = None
+    told: dict[str, Any] | None = None
     problem: Problem | None = None
     outputs: Sequence[Output] = ()
     events: Sequence[Event] = ()

@@ -83,7 +83,8 @@ class Step:
             if ending.state is StepState.CANCELLED:
                 await self._undo()
             await self._publish(ending.outputs)
-            self._runner.ended(self._stage, ending)
+            if ending.state is StepState.DONE:
+                self._runner.went_well(self._stage)
             return str(ending.state)
 
     async def _publish(self, outputs: Sequence[Record]) -> None:

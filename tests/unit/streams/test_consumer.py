@@ -1,5 +1,6 @@
 """Faust as the workers configure it, and the publisher; no broker is needed."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,22 @@ def settings(**changes: Any) -> Settings:
 
 
 class Producer:
-    """Keeps what it is sent, or fails."""
+    """Keeps what it is sent; or refuses it, or fails to deliver it, as faust's does."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.sent: list[tuple[Any, ...]] = []
         self.error = error
 
-    async def send_and_wait(self, *given: Any) -> None:
-        if self.error is not None:
+    async def send(self, *given: Any) -> "asyncio.Future[None]":
+        if isinstance(self.error, ProducerSendError):
             raise self.error
-        self.sent.append(given)
+        delivered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.error is None:
+            self.sent.append(given)
+            delivered.set_result(None)
+        else:
+            delivered.set_exception(self.error)
+        return delivered
 
 
 class App:

@@ -167,8 +167,7 @@ async def test_rubbish_does_not_stop_a_stage(world: World, stage_of: StageOf) ->
 
 def crashed(world: World, stage: Stage[Ping], record: Incoming, **counts: Any) -> None:
     """Leave the step as a worker does that dies over it."""
-    message, envelope = world.runner._decode(stage, record)
-    work = stage.work(message, envelope, None, world.runner._ids)
+    _, work = world.runner.decoder.work(stage, record)
     asyncio.run(world.ledger.claim(work))
     row = world.ledger.rows[work.key]
     row.lease_until = 0
@@ -236,8 +235,7 @@ async def test_the_claim_of_a_suspect_is_marked(world: World, stage_of: StageOf)
         return Outcome()
 
     stage, record = stage_of(look), world.record()
-    message, envelope = world.runner._decode(stage, record)
-    work = stage.work(message, envelope, None, world.runner._ids)
+    _, work = world.runner.decoder.work(stage, record)
     assert isinstance(await world.ledger.claim(work), Claimed)
     row = world.ledger.rows[work.key]
     row.lease_until, row.crashes = 0, 1

@@ -247,7 +247,7 @@ async def test_another_workers_live_lease_is_waited_for(world: World, stage_of: 
     """A record whose step somebody works on is not acknowledged until that step has ended."""
     stage = stage_of(succeed)
     record = world.record()
-    message, envelope = Ping(note="hello"), world.runner._decode(stage, record)[1]
+    message, envelope = Ping(note="hello"), world.runner.decoder.read(stage, record)[1]
     work = stage.work(message, envelope, None, IDS)
     claim = await world.ledger.claim(work)
     assert isinstance(claim, Claimed)

@@ -1,0 +1,194 @@
+"""Committing a batch: what was done before, the work, and all that follows from it, at once.
+
+Set-based: the number of statements does not depend on the number of records.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.messages import Message, Result
+from schemas.states import SETTLED, Status, StepState
+from schemas.topics import RESULTS
+from streams import events, wire
+from streams.clients.postgres import Database
+from streams.errors import Fenced
+from streams.stage import BatchStage, Output, Record, StepKey, Taken, Verdict, Work
+from streams.wire import Incoming
+
+_STANDING: Final = """
+SELECT gpt_id, run_id, stage, part, state, attempt, outputs FROM steps
+WHERE stage = %s AND (gpt_id, run_id, part) IN
+      (SELECT * FROM unnest(%s::text[], %s::text[], %s::int[]))
+"""
+_REQUESTS: Final = """
+INSERT INTO requests AS r (request_id, gpt_id, subject, kind, status, correlation_id, reply_to,
+                           fingerprint, result, problem, completed_at)
+SELECT *, now() FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+                            %s::text[], %s::text[], %s::jsonb[], %s::jsonb[])
+ON CONFLICT (request_id) DO UPDATE SET status = excluded.status, result = excluded.result,
+    problem = excluded.problem, updated_at = now(), completed_at = now()
+WHERE r.gpt_id = excluded.gpt_id
+"""
+# A step that was opened anew waits with the number of its newest attempt.
+_STEPS: Final = """
+INSERT INTO steps AS s (gpt_id, run_id, stage, part, request_id, owner, attempt, outputs, problem,
+                        state, finished_at)
+SELECT *, %s, clock_timestamp() FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[],
+                                            %s::text[], %s::text[], %s::int[], %s::jsonb[],
+                                            %s::jsonb[])
+ON CONFLICT (gpt_id, run_id, stage, part) DO UPDATE SET state = excluded.state,
+    owner = excluded.owner, attempt = excluded.attempt, outputs = excluded.outputs,
+    problem = excluded.problem, finished_at = excluded.finished_at, fence = s.fence + 1,
+    waiting_for = NULL, waiting_since = NULL, retry_at = NULL
+WHERE s.state = 'waiting' AND s.attempt <= excluded.attempt
+RETURNING 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One record of a batch on its way: as it came, as it was read, and where its answer goes."""
+
+    record: Incoming
+    message: Message
+    work: Work
+    reply_topic: str
+
+
+class BatchLedger:
+    """Commits batches for one worker, named `owner`."""
+
+    def __init__(self, database: Database, *, owner: str) -> None:
+        self._database = database
+        self._owner = owner
+
+    async def commit(
+        self, stage: BatchStage[Any], turns: Sequence[Turn]
+    ) -> tuple[tuple[Record, ...], ...]:
+        """Have the stage work off the records that were not worked off before, in one transaction.
+
+        Returns: the records to publish, of each turn: those that it has made now or before.
+
+        Raises:
+            Fenced: another worker has committed one of them meanwhile; nothing is written.
+            DependencyDown: Postgres is away; whether it is written is then unknown, and committing
+                again finds out.
+        """
+        async with self._database.transaction() as connection:
+            outputs = await _standing(connection, stage, turns)
+            # The same record may come twice in one batch: then it is worked off once.
+            fresh = {turn.work.key: turn for turn in turns if turn.work.key not in outputs}
+            if fresh:
+                outputs |= await self._worked(connection, stage, list(fresh.values()))
+        return tuple(outputs[turn.work.key] for turn in turns)
+
+    async def _worked(
+        self, connection: AsyncConnection, stage: BatchStage[Any], turns: Sequence[Turn]
+    ) -> dict[StepKey, tuple[Record, ...]]:
+        taken = [Taken(turn.message, turn.work) for turn in turns]
+        verdicts = await stage.handle(connection, taken)
+        pairs = list(zip(turns, verdicts, strict=True))
+        await connection.exec_driver_sql(_REQUESTS, _columns([_request(*pair) for pair in pairs]))
+        told = await events.enter_all(
+            connection, [(turn.work, verdict.events) for turn, verdict in pairs]
+        )
+        made = [
+            (*_records(turn, verdict), *events_of)
+            for (turn, verdict), events_of in zip(pairs, told, strict=True)
+        ]
+        steps = [
+            self._step(turn, verdict, records)
+            for (turn, verdict), records in zip(pairs, made, strict=True)
+        ]
+        entered = await connection.exec_driver_sql(_STEPS, (StepState.DONE, *_columns(steps)))
+        if len(entered.all()) < len(steps):
+            raise Fenced
+        return {turn.work.key: records for turn, records in zip(turns, made, strict=True)}
+
+    def _step(
+        self, turn: Turn, verdict: Verdict, records: Sequence[Record]
+    ) -> tuple[str | int | None, ...]:
+        key = turn.work.key
+        return (
+            key.gpt_id,
+            key.run_id,
+            key.stage,
+            key.part,
+            turn.work.request_id,
+            self._owner,
+            turn.work.envelope.attempt,
+            json.dumps([wire.to_json(record) for record in records]),
+            _problem(verdict),
+        )
+
+
+async def _standing(
+    connection: AsyncConnection, stage: BatchStage[Any], turns: Sequence[Turn]
+) -> dict[StepKey, tuple[Record, ...]]:
+    """Returns: the stored records of those turns on which nothing is left to be worked."""
+    keys = [turn.work.key for turn in turns]
+    found = await connection.exec_driver_sql(
+        _STANDING,
+        (
+            stage.name,
+            [key.gpt_id for key in keys],
+            [key.run_id for key in keys],
+            [key.part for key in keys],
+        ),
+    )
+    rows: Mapping[StepKey, Any] = {
+        StepKey(row.gpt_id, row.run_id, row.stage, row.part): row for row in found
+    }
+    return {
+        turn.work.key: tuple(wire.from_json(item) for item in row.outputs or ())
+        for turn in turns
+        if (row := rows.get(turn.work.key)) is not None
+        and (row.attempt > turn.work.envelope.attempt or row.state in SETTLED)
+    }
+
+
+def _request(turn: Turn, verdict: Verdict) -> tuple[str | None, ...]:
+    work, envelope = turn.work, turn.work.envelope
+    return (
+        work.request_id,
+        work.gpt_id,
+        envelope.subject,
+        work.kind,
+        _status(verdict),
+        envelope.correlation_id or work.request_id,
+        envelope.reply_to,
+        envelope.fingerprint,
+        None if verdict.result is None else json.dumps(verdict.result, ensure_ascii=False),
+        _problem(verdict),
+    )
+
+
+def _records(turn: Turn, verdict: Verdict) -> list[Record]:
+    """Returns: the answer's record, then the outputs'."""
+    message = Result(
+        request_id=turn.work.request_id,
+        status=_status(verdict),
+        result=verdict.result if verdict.told is None else verdict.told,
+        problem=verdict.problem,
+    )
+    answer = Output(RESULTS, turn.work.request_id, message)
+    return [
+        wire.made(output, turn.work.envelope, reply_topic=turn.reply_topic)
+        for output in (answer, *verdict.outputs)
+    ]
+
+
+def _status(verdict: Verdict) -> Status:
+    return Status.COMPLETED if verdict.problem is None else Status.FAILED
+
+
+def _problem(verdict: Verdict) -> str | None:
+    return None if verdict.problem is None else verdict.problem.model_dump_json()
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return tuple(map(list, zip(*rows, strict=True)))
