@@ -49,6 +49,9 @@ RETURNING 1
 """
 
 
+Identity = tuple[StepKey, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One record of a batch on its way: as it came, as it was read, and where its answer goes."""
@@ -57,6 +60,11 @@ class Turn:
     message: Message
     work: Work
     reply_topic: str
+
+    @property
+    def identity(self) -> Identity:
+        """Returns: the step and its attempt; a record that comes again has the same."""
+        return self.work.key, self.work.envelope.attempt
 
 
 class BatchLedger:
@@ -81,14 +89,14 @@ class BatchLedger:
         async with self._database.transaction() as connection:
             outputs = await _standing(connection, stage, turns)
             # The same record may come twice in one batch: then it is worked off once.
-            fresh = {turn.work.key: turn for turn in turns if turn.work.key not in outputs}
+            fresh = {turn.identity: turn for turn in turns if turn.identity not in outputs}
             if fresh:
                 outputs |= await self._worked(connection, stage, list(fresh.values()))
-        return tuple(outputs[turn.work.key] for turn in turns)
+        return tuple(outputs[turn.identity] for turn in turns)
 
     async def _worked(
         self, connection: AsyncConnection, stage: BatchStage[Any], turns: Sequence[Turn]
-    ) -> dict[StepKey, tuple[Record, ...]]:
+    ) -> dict[Identity, tuple[Record, ...]]:
         taken = [Taken(turn.message, turn.work) for turn in turns]
         verdicts = await stage.handle(connection, taken)
         pairs = list(zip(turns, verdicts, strict=True))
@@ -107,7 +115,7 @@ class BatchLedger:
         entered = await connection.exec_driver_sql(_STEPS, (StepState.DONE, *_columns(steps)))
         if len(entered.all()) < len(steps):
             raise Fenced
-        return {turn.work.key: records for turn, records in zip(turns, made, strict=True)}
+        return {turn.identity: records for turn, records in zip(turns, made, strict=True)}
 
     def _step(
         self, turn: Turn, verdict: Verdict, records: Sequence[Record]
@@ -128,7 +136,7 @@ class BatchLedger:
 
 async def _standing(
     connection: AsyncConnection, stage: BatchStage[Any], turns: Sequence[Turn]
-) -> dict[StepKey, tuple[Record, ...]]:
+) -> dict[Identity, tuple[Record, ...]]:
     """Returns: the stored records of those turns on which nothing is left to be worked."""
     keys = [turn.work.key for turn in turns]
     found = await connection.exec_driver_sql(
@@ -144,7 +152,7 @@ async def _standing(
         StepKey(row.gpt_id, row.run_id, row.stage, row.part): row for row in found
     }
     return {
-        turn.work.key: tuple(wire.from_json(item) for item in row.outputs or ())
+        turn.identity: tuple(wire.from_json(item) for item in row.outputs or ())
         for turn in turns
         if (row := rows.get(turn.work.key)) is not None
         and (row.attempt > turn.work.envelope.attempt or row.state in SETTLED)
