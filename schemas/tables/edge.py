@@ -13,11 +13,14 @@ BUCKETS: Final = Table(
     "buckets",
     EDGE,
     Column("scope", Text, primary_key=True),
-    Column("tokens", Float, nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("granted", Float, nullable=False),
+    Column("full_at", DateTime(timezone=True), nullable=False),
     prefixes=["UNLOGGED"],
 )
-"""One row a token bucket; `scope` names the limit and whom it counts."""
+"""One row a token bucket that is not full; `scope` names the limit and whom it counts.
+
+`full_at` is when it will be full again: it lacks the tokens that come back until then. `granted` is
+what the last taking got, for that one to read."""
 
 KEY_USES: Final = Table(
     "key_uses",

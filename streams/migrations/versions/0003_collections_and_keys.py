@@ -183,7 +183,7 @@ def _edge() -> None:
     op.execute("CREATE SCHEMA IF NOT EXISTS edge")
     op.execute(
         "CREATE UNLOGGED TABLE edge.buckets (scope text PRIMARY KEY, "
-        "tokens double precision NOT NULL, updated_at timestamptz NOT NULL)"
+        "granted double precision NOT NULL, full_at timestamptz NOT NULL)"
     )
     op.execute(
         "CREATE UNLOGGED TABLE edge.key_uses (key_id text PRIMARY KEY, "
