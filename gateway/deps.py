@@ -11,25 +11,13 @@ from fastapi.routing import APIRoute
 from pydantic import Field
 
 from gateway.errors import Unauthorised, UnsupportedMediaType
+from gateway.principal import Principal
 from gateway.settings import GatewaySettings
 from gateway.state import State
 from schemas.api.documents import CorrelationId, IdempotencyKey
 
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])", re.ASCII)
 _TRACE: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who calls: a tenant, and within it one end user or, with a plain key, everyone."""
-
-    gpt_id: str
-    subject: str | None
-
-    @property
-    def name(self) -> str:
-        """Returns: the caller as records of who did what name it."""
-        return self.subject or f"key:{self.gpt_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +46,7 @@ def authenticate(request: Request) -> Principal:
     expected = settings.api_key.get_secret_value()
     if not hmac.compare_digest(key.strip().encode(), expected.encode()):
         raise Unauthorised("the API key is not valid; check it, or ask for a new one")
-    return Principal(settings.gpt_id, None)
+    return Principal(settings.gpt_id, None, settings.gpt_id, frozenset({"read", "write"}), None)
 
 
 class SecuredRoute(APIRoute):

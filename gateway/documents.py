@@ -1,8 +1,8 @@
 """What all calls on one document begin with: is the id ours, and is the document still there."""
 
 from gateway.database import Row
-from gateway.deps import Principal
 from gateway.errors import NotFound
+from gateway.principal import Principal
 from gateway.queries import documents
 from gateway.state import State
 from schemas.ids import DOCUMENT

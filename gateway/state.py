@@ -13,6 +13,7 @@ from gateway.admission import Admission
 from gateway.backlog import Backlog
 from gateway.cursors import Cursors
 from gateway.database import Reader
+from gateway.direct import Direct
 from gateway.embedder import Embedder
 from gateway.lag import IntakeLag
 from gateway.live_index import LiveIndex
@@ -34,6 +35,7 @@ class State:
     cursors: Cursors
     metrics: Metrics
     reader: Reader
+    direct: Direct
     search: AsyncOpenSearch
     live_index: LiveIndex
     storage: Storage
@@ -51,6 +53,8 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
     async with contextlib.AsyncExitStack() as stack:
         reader = Reader(settings)
         stack.push_async_callback(reader.close)
+        direct = Direct(settings)
+        stack.push_async_callback(direct.close)
         search = _search_client(settings)
         stack.push_async_callback(search.close)
         embedder = Embedder(settings)
@@ -68,6 +72,7 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
             cursors=Cursors(secret),
             metrics=metrics,
             reader=reader,
+            direct=direct,
             search=search,
             live_index=LiveIndex(settings, search),
             storage=storage,

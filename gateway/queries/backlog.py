@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from gateway.database import Reader
+from gateway.database import EVERYONE, Reader
 from schemas.tables import RUNS
 
 MOST_FINISHED: Final = 200
@@ -45,7 +45,9 @@ async def progress(reader: Reader) -> Progress:
         .order_by(RUNS.c.completed_at.desc())
         .limit(MOST_FINISHED)
     )
-    (row,), finished = await asyncio.gather(reader.rows(waiting), reader.rows(ended))
+    (row,), finished = await asyncio.gather(
+        reader.rows(waiting, EVERYONE), reader.rows(ended, EVERYONE)
+    )
     return Progress(
         now=row["now"],
         unfinished=row["unfinished"],

@@ -5,7 +5,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from gateway.database import Reader, Row
-from gateway.deps import Principal
+from gateway.principal import Principal
 from gateway.queries.scope import owned
 from schemas.api.contents import (
     Chunk,
@@ -49,7 +49,7 @@ async def text(
         .order_by(placed.c.number)
         .limit(limit + 1)
     )
-    rows = list(await reader.rows(statement))
+    rows = list(await reader.rows(statement, principal.gpt_id))
     kept = _fitting(rows[:limit])
     return DocumentText(
         document_id=document["document_id"],
@@ -87,10 +87,11 @@ def _page(row: Row) -> TextPage:
 
 async def fields(reader: Reader, principal: Principal, document: Row) -> DocumentFields:
     """Returns: effective values, the machine's answers with evidence, and all corrections."""
-    run = await reader.row(
-        select(RUNS.c.fields).where(RUNS.c.run_id == document["run_id"], *owned(RUNS, principal))
+    answered = select(RUNS.c.fields).where(
+        RUNS.c.run_id == document["run_id"], *owned(RUNS, principal)
     )
-    corrections = await reader.rows(
+    run = await reader.row(answered, principal.gpt_id)
+    corrected = (
         select(CORRECTIONS)
         .where(
             CORRECTIONS.c.document_id == document["document_id"],
@@ -99,6 +100,7 @@ async def fields(reader: Reader, principal: Principal, document: Row) -> Documen
         .order_by(CORRECTIONS.c.corrected_at, CORRECTIONS.c.name)
         .limit(_MOST)
     )
+    corrections = await reader.rows(corrected, principal.gpt_id)
     names = ("document_id", "run_id", "status", "version", "type", "confidence", "needs_review")
     shown = {name: document[name] for name in names}
     answers = {} if run is None else run["fields"] or {}
@@ -141,7 +143,7 @@ async def chunks(
         .order_by(CHUNKS.c.ordinal)
         .limit(limit + 1)
     )
-    rows = await reader.rows(statement)
+    rows = await reader.rows(statement, principal.gpt_id)
     return DocumentChunks(
         document_id=document["document_id"],
         run_id=document["run_id"],
@@ -170,7 +172,7 @@ async def runs(reader: Reader, principal: Principal, document: Row) -> DocumentR
         .order_by(RUNS.c.number.desc())
         .limit(_MOST)
     )
-    rows = await reader.rows(statement)
+    rows = await reader.rows(statement, principal.gpt_id)
     return DocumentRuns(
         document_id=document["document_id"],
         items=[_run(row, document["run_id"]) for row in rows],

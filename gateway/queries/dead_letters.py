@@ -10,8 +10,8 @@ from typing import Any, Final
 from sqlalchemy import LargeBinary, func, select, tuple_
 
 from gateway.database import Reader, Row
-from gateway.deps import Principal
 from gateway.errors import type_uri
+from gateway.principal import Principal
 from gateway.queries.scope import owned
 from schemas.api.dead_letters import DeadLetter, DeadLetterDetail, DeadLetterPage, LetterFilter
 from schemas.api.model import storable
@@ -53,7 +53,7 @@ async def page(
         statement = statement.where(columns.document_id == wanted.document_id)
     if after is not None:
         statement = statement.where(tuple_(*order) < tuple_(*after))
-    rows = await reader.rows(statement)
+    rows = await reader.rows(statement, principal.gpt_id)
     items = [DeadLetter(**row) for row in rows[: wanted.limit]]
     return DeadLetterPage(items=items, next_cursor=None, has_more=len(rows) > len(items))
 
@@ -68,7 +68,7 @@ async def find(reader: Reader, principal: Principal, letter_id: str) -> DeadLett
         func.octet_length(columns.record_value).label("value_bytes"),
         func.substr(columns.record_value, 1, _SHOWN_BYTES, type_=LargeBinary).label("value"),
     ).where(columns.dead_letter_id == letter_id, *owned(DEAD_LETTERS, principal))
-    row = await reader.row(statement)
+    row = await reader.row(statement, principal.gpt_id)
     return None if row is None else _detail(row)
 
 

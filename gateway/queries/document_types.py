@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import select
 
 from gateway.database import Reader
-from gateway.deps import Principal
 from gateway.errors import NotFound
+from gateway.principal import Principal
 from gateway.queries.scope import owned
 from schemas.api.document_types import DocumentTypeDetail, DocumentTypeList, DocumentTypeSummary
 from schemas.document_types import builtin
@@ -16,7 +16,8 @@ from schemas.tables import DOCUMENT_TYPES
 
 async def all_of(reader: Reader, principal: Principal) -> DocumentTypeList:
     """Returns: every type that this tenant has, by name."""
-    rows = await reader.rows(select(DOCUMENT_TYPES).where(*owned(DOCUMENT_TYPES, principal)))
+    statement = select(DOCUMENT_TYPES).where(*owned(DOCUMENT_TYPES, principal))
+    rows = await reader.rows(statement, principal.gpt_id)
     found = {
         name: _summary("built-in", one.version, one.model_dump(mode="json"))
         for name, one in builtin().items()
@@ -35,7 +36,7 @@ async def one(reader: Reader, principal: Principal, name: str) -> DocumentTypeDe
     statement = select(DOCUMENT_TYPES).where(
         DOCUMENT_TYPES.c.name == name, *owned(DOCUMENT_TYPES, principal)
     )
-    row = await reader.row(statement)
+    row = await reader.row(statement, principal.gpt_id)
     if row is not None:
         return DocumentTypeDetail(
             name=name, source="own", version=row["version"], definition=row["definition"]

@@ -7,8 +7,8 @@ from typing import Any, Final
 from sqlalchemy import Select, select, tuple_
 
 from gateway.database import Reader, Row
-from gateway.deps import Principal
 from gateway.errors import Deleted
+from gateway.principal import Principal
 from gateway.queries.conditions import compiled
 from gateway.queries.requests import ASK_AGAIN_S, attempt
 from gateway.queries.scope import owned
@@ -95,7 +95,7 @@ async def find(reader: Reader, principal: Principal, document_id: str) -> Row | 
     statement = _columns(_DETAIL).where(
         DOCUMENTS.c.document_id == document_id, *owned(DOCUMENTS, principal)
     )
-    row = await reader.row(statement)
+    row = await reader.row(statement, principal.gpt_id)
     if row is not None and row["deleted_at"] is not None:
         raise Deleted("the document has been deleted")
     return row
@@ -125,7 +125,7 @@ async def page(
     )
     if after is not None:
         statement = statement.where(tuple_(*order) < tuple_(*after))
-    rows = await reader.rows(statement)
+    rows = await reader.rows(statement, principal.gpt_id)
     items = _fitting([summary(row) for row in rows[:limit]])
     return DocumentPage(items=items, next_cursor=None, has_more=len(rows) > len(items))
 
@@ -202,7 +202,7 @@ async def _timeline(reader: Reader, principal: Principal, document_id: str) -> l
         .order_by(STEPS.c.started_at, STEPS.c.part, STEPS.c.stage)
         .limit(_STEPS)
     )
-    return [_step(row) for row in await reader.rows(statement)]
+    return [_step(row) for row in await reader.rows(statement, principal.gpt_id)]
 
 
 def _step(row: Row) -> TimelineStep:
@@ -241,4 +241,4 @@ async def _attachments(
         .order_by(DOCUMENTS.c.created_at, DOCUMENTS.c.document_id)
         .limit(_ATTACHMENTS)
     )
-    return [ChildDocument(**row) for row in await reader.rows(statement)]
+    return [ChildDocument(**row) for row in await reader.rows(statement, principal.gpt_id)]

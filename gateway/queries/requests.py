@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import select
 
 from gateway.database import Reader, Row
-from gateway.deps import Principal
+from gateway.principal import Principal
 from gateway.queries.scope import owned
 from schemas.api.requests import RequestState, Waiting
 from schemas.problems import Problem
@@ -31,7 +31,7 @@ async def find(reader: Reader, principal: Principal, request_id: str) -> Row | N
         columns.created_at,
         columns.completed_at,
     ).where(columns.request_id == request_id, *owned(REQUESTS, principal))
-    return await reader.row(statement)
+    return await reader.row(statement, principal.gpt_id)
 
 
 async def waiting(reader: Reader, principal: Principal, request_id: str) -> Waiting | None:
@@ -55,7 +55,7 @@ async def waiting(reader: Reader, principal: Principal, request_id: str) -> Wait
         .order_by(columns.waiting_since.desc().nulls_last())
         .limit(1)
     )
-    row = await reader.row(statement)
+    row = await reader.row(statement, principal.gpt_id)
     if row is None:
         return None
     return Waiting(

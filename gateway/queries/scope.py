@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table
 
-from gateway.deps import Principal
+from gateway.principal import Principal
 
 
 def owned(table: Table, principal: Principal) -> list[ColumnElement[bool]]:

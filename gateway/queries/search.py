@@ -9,9 +9,9 @@ from opensearchpy import AsyncOpenSearch, NotFoundError, OpenSearchException, Tr
 from sqlalchemy import select
 
 from gateway.database import Reader, Row
-from gateway.deps import Principal
 from gateway.errors import Unavailable
 from gateway.highlights import passages, spans
+from gateway.principal import Principal
 from gateway.queries.rankings import Markers, Search, candidates_body, entries_body, page_body
 from gateway.queries.scope import owned, owned_entries
 from schemas.api.search import Facet, FacetCount, SearchHit
@@ -187,7 +187,7 @@ async def _current(
     ).where(
         columns.document_id.in_(ids), columns.deleted_at.is_(None), *owned(DOCUMENTS, principal)
     )
-    return {row["document_id"]: row for row in await reader.rows(statement)}
+    return {row["document_id"]: row for row in await reader.rows(statement, principal.gpt_id)}
 
 
 def _is_current(hit: Mapping[str, Any], rows: Mapping[str, Row]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, text
 
-from gateway.database import Reader, Row
+from gateway.database import EVERYONE, Reader, Row
 from schemas.api.health import Breaker, Worker
 from schemas.tables import WORKERS
 
@@ -29,7 +29,7 @@ async def alive(reader: Reader) -> Sequence[Row]:
         .order_by(WORKERS.c.stages, WORKERS.c.started_at)
         .limit(_MOST)
     )
-    return await reader.rows(statement)
+    return await reader.rows(statement, EVERYONE)
 
 
 def shown(row: Row) -> Worker:

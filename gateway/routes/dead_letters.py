@@ -7,9 +7,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.answers import COLLECTION_WAIT_S, succeeded
-from gateway.deps import Call, CallDep, CallerDep, Principal, SecuredRoute, StateDep
+from gateway.deps import Call, CallDep, CallerDep, SecuredRoute, StateDep
 from gateway.errors import EmptyChoice, NotFound
 from gateway.lists import link_next
+from gateway.principal import Principal
 from gateway.queries import dead_letters
 from gateway.state import State
 from gateway.submission import Order, claim, fingerprint, submit

@@ -9,13 +9,13 @@ from gateway.database import Row
 from gateway.deps import (
     CallerDep,
     PreferHeader,
-    Principal,
     SecuredRoute,
     StateDep,
     WaitQuery,
     wanted_wait,
 )
 from gateway.errors import NotFound
+from gateway.principal import Principal
 from gateway.queries import requests
 from gateway.results import TooManyWaiters
 from gateway.state import State

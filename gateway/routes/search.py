@@ -6,10 +6,11 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gateway.deps import CallerDep, Principal, SecuredRoute, StateDep
+from gateway.deps import CallerDep, SecuredRoute, StateDep
 from gateway.errors import InvalidInput, Unavailable
 from gateway.lists import CursorQuery, WhereQuery, conditions, link_next
 from gateway.live_index import Live
+from gateway.principal import Principal
 from gateway.queries import search
 from gateway.queries.entries import filters
 from gateway.queries.rankings import Search

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 from confluent_kafka import Message
 
-from gateway.deps import Principal
 from gateway.errors import NotFound
+from gateway.principal import Principal
 from gateway.routes.dead_letters import _check_operator
 from schemas.tables import DEAD_LETTERS
 from tests.integration.gateway.conftest import Answer, Records, Rows
@@ -211,4 +211,4 @@ async def test_choices_that_cannot_be_meant(
 def test_end_users_see_no_letters() -> None:
     """A tenant's letters hold everyone's records, so that a caller with a subject gets none."""
     with pytest.raises(NotFound):
-        _check_operator(Principal("demo", "someone"))
+        _check_operator(Principal("demo", "someone", "-", frozenset({"write"}), None))

@@ -1,0 +1,129 @@
+"""Reads from Postgres that come so often that SQLAlchemy's share of their time would be felt.
+
+Plain SQL through psycopg, prepared by each connection, under the tenant for whom it is.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, LiteralString
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from sqlalchemy import make_url
+
+from gateway.database import AWAY, POOL_WAIT_S, SET_TENANT, connection_options
+from gateway.errors import Unavailable
+from gateway.settings import GatewaySettings
+
+Parameters = Sequence[object] | Mapping[str, object]
+Found = list[tuple[Any, ...]]
+
+_GRACE_S: Final = 2.0
+"""Above the statement's own limit, which only a server that lives can keep."""
+_CANCEL_S: Final = 1.0
+_GONE: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError)
+
+
+class _Connection(psycopg.AsyncConnection[tuple[Any, ...]]):
+    """A connection that knows its tenant, and whose task can be cancelled within a second."""
+
+    tenant: str | None = None
+
+    async def cancel_safe(
+        self,
+        *,
+        timeout: float = _CANCEL_S,  # noqa: ASYNC109 - psycopg's own signature
+    ) -> None:
+        """Ask the server to end what it does. Raises: CancellationTimeout: it does not answer.
+
+        Psycopg would wait 5 s for that and 5 s more; without its socket there is nothing to await.
+        """
+        try:
+            await super().cancel_safe(timeout=min(timeout, _CANCEL_S))
+        except psycopg.errors.CancellationTimeout:
+            self.pgconn.finish()
+            raise
+
+
+class Direct:
+    """A pool of connections that can only read; each is opened when it is first needed."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        url = make_url(settings.gateway_database_url.get_secret_value())
+        self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._options = connection_options(settings)
+        self._longest = settings.statement_timeout.total_seconds() + _GRACE_S
+        self._free = asyncio.Semaphore(settings.gateway_database_pool)
+        self._idle: list[_Connection] = []
+
+    async def rows(self, tenant: str, sql: LiteralString, parameters: Parameters = ()) -> Found:
+        """Returns: all rows of a statement, as tuples.
+
+        Args:
+            tenant: whose rows alone the statement can see; `EVERYONE` for those of all.
+            sql: with `%s` or `%(name)s` in the place of each value, so that it is prepared once.
+            parameters: the values, by place or by name.
+
+        Raises:
+            Unavailable: Postgres is away, overloaded, or took longer than the limit.
+        """
+        try:
+            return await self._read(tenant, sql, parameters)
+        except (psycopg.errors.QueryCanceled, TimeoutError) as error:
+            raise Unavailable(AWAY) from error
+        except _GONE:
+            # The pool held connections of a server that has since restarted.
+            await self.close()
+        try:
+            return await self._read(tenant, sql, parameters)
+        except _GONE as error:
+            raise Unavailable(AWAY) from error
+
+    async def row(
+        self, tenant: str, sql: LiteralString, parameters: Parameters = ()
+    ) -> tuple[Any, ...] | None:
+        """Returns: the first row of a statement, if there is one; raises as `rows` does."""
+        found = await self.rows(tenant, sql, parameters)
+        return found[0] if found else None
+
+    async def close(self) -> None:
+        """Close the connections that nobody uses."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await connection.close()
+
+    async def _read(self, tenant: str, sql: LiteralString, parameters: Parameters) -> Found:
+        async with asyncio.timeout(POOL_WAIT_S):
+            await self._free.acquire()
+        connection = None
+        try:
+            async with asyncio.timeout(self._longest):
+                connection = self._taken(tenant) or await self._opened()
+                if connection.tenant != tenant:
+                    connection.tenant = None
+                    await connection.execute(SET_TENANT, (tenant,))
+                    connection.tenant = tenant
+                cursor = await connection.execute(sql, parameters)
+                return await cursor.fetchall()
+        finally:
+            self._free.release()
+            if connection is not None:
+                await self._give_back(connection)
+
+    def _taken(self, tenant: str) -> _Connection | None:
+        """Returns: an idle connection, of the same tenant if there is one, the last used first."""
+        for place in reversed(range(len(self._idle))):
+            if self._idle[place].tenant == tenant:
+                return self._idle.pop(place)
+        return self._idle.pop() if self._idle else None
+
+    async def _opened(self) -> _Connection:
+        return await _Connection.connect(
+            self._url, autocommit=True, prepare_threshold=1, **self._options
+        )
+
+    async def _give_back(self, connection: _Connection) -> None:
+        if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            self._idle.append(connection)
+        else:
+            await connection.close()
