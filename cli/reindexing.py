@@ -151,7 +151,7 @@ class Lines:
             return
         self._doing = doing
         self._said_at = time.monotonic()
-        self.say(f"{doing}: {done} of {total} documents")
+        self.say(f"{doing}: {done} of {total} texts")
 
     def say(self, line: str) -> None:
         """Print a line."""

@@ -32,8 +32,19 @@ def attributes(
     An object with an `amount` counts as that number too; texts are cut behind 501 characters, one
     more than a condition may have, so that a cut text equals none.
     """
+    return _distinct({"metadata": metadata, "fields": fields, "confidence": confidence})
+
+
+def body_attributes(body: Mapping[str, Any]) -> list[str]:
+    """Returns: the terms of an object's body, whose paths begin with its own keys.
+
+    What is said of `attributes` holds here too.
+    """
+    return _distinct({key: value for key, value in body.items() if SEGMENT.fullmatch(key)})
+
+
+def _distinct(values: Mapping[str, Any]) -> list[str]:
     found: dict[str, None] = {}
-    values = {"metadata": dict(metadata), "fields": dict(fields), "confidence": confidence}
     for head, value in values.items():
         for term in _terms(head, value):
             if len(found) >= MAX_TERMS:

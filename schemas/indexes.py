@@ -1,11 +1,13 @@
-"""The OpenSearch index of document chunks: its mapping, and the pipeline that joins two rankings.
+"""The OpenSearch index of chunks: its mapping, and the pipeline that joins two rankings.
 
-One index behind an alias serves all tenants; the tenant is in every entry and every query.
+One index behind an alias serves all tenants; the tenant is in every entry and every query. Chunks
+are of documents and of the objects of collections, told apart by `kind`.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from typing import Any, Final
 
 from schemas.embedding_text import PREPARATION_VERSION
@@ -27,6 +29,23 @@ On Cranfield it ranks above each clause alone and level with reciprocal rank fus
 
 CANDIDATES: Final = 100
 """How many hits each clause of a hybrid query contributes."""
+
+
+class Kind(StrEnum):
+    """What an entry is a part of; one that does not say it is of a document."""
+
+    DOCUMENT = "document"
+    OBJECT = "object"
+
+
+_KEYWORD: Final = {"type": "keyword", "ignore_above": 1024}
+
+ADDED: Final[Mapping[str, Any]] = {
+    "kind": _KEYWORD,
+    "collection": _KEYWORD,
+    "collection_id": _KEYWORD,
+}
+"""Fields that indexes of an older release lack; they can be given them as they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +107,6 @@ def index_body(vectors: Vectors, *, shards: int = 2, replicas: int = 0) -> dict[
     At least two shards: on one, a hybrid query fetches and highlights every candidate instead of
     the page of hits, at five times the CPU.
     """
-    keyword = {"type": "keyword", "ignore_above": 1024}
     return {
         "settings": {
             "index": {
@@ -104,25 +122,29 @@ def index_body(vectors: Vectors, *, shards: int = 2, replicas: int = 0) -> dict[
             "dynamic": "strict",
             "_meta": vectors.meta(),
             "properties": {
-                "gpt_id": keyword,
-                "subject": keyword,
-                "document_id": keyword,
-                "run_id": keyword,
+                **ADDED,
+                "gpt_id": _KEYWORD,
+                "subject": _KEYWORD,
+                # The document or object, so that hits are grouped by one field.
+                "document_id": _KEYWORD,
+                # What its text was read by: a document's run, or for an object a digest of what
+                # its collection says that search finds.
+                "run_id": _KEYWORD,
                 "version": {"type": "long"},
                 "ordinal": {"type": "integer"},
                 "page": {"type": "integer"},
                 "start": {"type": "integer"},
                 "end": {"type": "integer"},
                 "title": {"type": "text", "analyzer": "english", "index_options": "offsets"},
-                "filename": keyword,
+                "filename": _KEYWORD,
                 "content": {"type": "text", "analyzer": "english", "index_options": "offsets"},
-                "type": keyword,
+                "type": _KEYWORD,
                 "needs_review": {"type": "boolean"},
-                "content_type": keyword,
+                "content_type": _KEYWORD,
                 "created_at": {"type": "date"},
-                # Any field of any document type, as sortable terms: the mapping never grows.
+                # Any field of any type or body, as sortable terms: the mapping never grows.
                 "attributes": {"type": "keyword", "ignore_above": 1024},
-                "embedding_model": keyword,
+                "embedding_model": _KEYWORD,
                 "embedding": {
                     "type": "knn_vector",
                     "dimension": vectors.dimensions,

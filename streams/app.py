@@ -47,13 +47,16 @@ from streams.stages import (
     delete,
     discard,
     extract,
+    forget,
     index,
+    index_object,
     parse,
     ping,
     purge,
     receive,
     redrive,
     reprocess,
+    tenants,
     trial,
     update,
 )
@@ -63,7 +66,7 @@ log = structlog.get_logger()
 
 SETS: dict[str, tuple[str, ...]] = {
     "intake": ("receive", "parse"),
-    "models": ("classify", "extract", "index", "refresh", "trial"),
+    "models": ("classify", "extract", "index", "refresh", "index-object", "trial"),
     "records": (
         "complete",
         "update",
@@ -73,6 +76,8 @@ SETS: dict[str, tuple[str, ...]] = {
         "define",
         "redrive",
         "discard",
+        "tenants",
+        "forget",
         "ping",
     ),
 }
@@ -115,6 +120,7 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
         complete.stage(database),
         update.stage(database),
         index.updated(database, models, search),
+        index_object.stage(database, models, search, ids),
         delete.stage(ids),
         purge.stage(database, store, search, ids),
         reprocess.stage(database, ids),
@@ -122,6 +128,8 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
         trial.stage(database, answers, budget=budget),
         redrive.stage(database, per_second=settings.redrive_per_second),
         discard.stage(database),
+        tenants.stage(),
+        forget.stage(database, store, ids),
         ping.stage(),
     )
 

@@ -3,9 +3,9 @@
 The live index; the one of a rebuild that is under way; and the one that a rebuild has replaced,
 until no search reads it any more. Reads rebuilds and the aliases. Writes OpenSearch.
 
-Who writes a document must have read its row before it calls anything here. Then nothing is lost,
-however long it pauses in between: a rebuild enters its row before it reads the first document, so
-either it has seen the same version of the document, or this writer sees the rebuild.
+Who writes a document or an object must have read its row before it calls anything here. Then
+nothing is lost, however long it pauses in between: a rebuild enters its row before it reads the
+first of them, so either it has seen the same version, or this writer sees the rebuild.
 """
 
 from collections.abc import Sequence
@@ -47,19 +47,27 @@ class Target:
 
 
 class Targets:
-    """Writes documents to all indexes that have to have them."""
+    """Writes documents and objects to all indexes that have to have them.
 
-    def __init__(self, database: Database, search: SearchIndex) -> None:
+    By default it returns when a search finds what it did; with `refresh` as `false` it does not
+    wait for that half a second, and those that were written just before are not seen by `put`: then
+    `Content.most_held` has to count them.
+    """
+
+    def __init__(
+        self, database: Database, search: SearchIndex, *, refresh: str = "wait_for"
+    ) -> None:
         self._database = database
         self._search = search
+        self._refresh = refresh
         self._known: dict[str, Vectors] = {}
 
     async def put(self, models: Embeds, content: Content) -> Vectors | None:
-        """Write a document's entries everywhere, and delete all others that it has there.
+        """Write all entries everywhere, and delete all others of the same document or object there.
 
         Returns: what made the live index's vectors, if anything did.
         Raises: DependencyDown: a server is away, or an index is gone, and then the targets have
-            changed: read the document again and repeat. RecordTrouble: of the model.
+            changed: read the content again and repeat. RecordTrouble: of the model.
         """
         targets = await self._now()
         for part in content.parts():
@@ -69,28 +77,29 @@ class Targets:
                 # Without its own vectors an entry is still found by its words.
                 if vectors is not None and vectors.can_be_made and vectors not in embedded:
                     texts = [content.text(each) for each in part]
-                    made = await models.embed(
-                        texts, model=vectors.model, record=content.row.document_id
-                    )
+                    made = await models.embed(texts, model=vectors.model, record=content.id)
                     embedded[vectors] = _fitting(made, vectors)
                 entries = content.entries(
                     part, vectors, None if vectors is None else embedded.get(vectors)
                 )
-                await target.entries.write(entries, version=content.row.version)
+                await target.entries.write(entries, version=content.version, refresh=self._refresh)
         for target in targets:
-            await clear(target.entries, content)
+            await clear(target.entries, content, refresh=self._refresh)
         return targets[0].vectors
 
-    async def forget(self, document_id: str, *, at_most: int = 0) -> None:
-        """Delete all entries of a deleted document, for good; it never had more than `at_most`.
+    async def forget(self, source_id: str, *, at_most: int = 0) -> None:
+        """Delete all entries of a deleted document or object, for good.
 
-        Those that a search does not find yet are covered by `at_most`.
+        `at_most` covers, by their number, those that someone is about to write.
 
         Raises: DependencyDown: OpenSearch or Postgres is away.
         """
         for target in await self._now():
-            gone = {*entry_ids(document_id, at_most), *await target.entries.ids(document_id)}
-            await target.entries.delete(sorted(gone), version=DELETED_VERSION)
+            await target.entries.refresh()
+            gone = {*entry_ids(source_id, at_most), *await target.entries.ids(source_id)}
+            await target.entries.delete(
+                sorted(gone), version=DELETED_VERSION, refresh=self._refresh
+            )
 
     async def _now(self) -> list[Target]:
         """Returns: the indexes to write to, the live one first.
@@ -124,14 +133,11 @@ def _fitting(made: list[list[float]], vectors: Vectors) -> list[list[float]]:
     return made
 
 
-async def clear(entries: IndexEntries, content: Content, *, refresh: str = "wait_for") -> None:
-    """Delete the entries that a document has in an index beside those of its content."""
-    surplus = {
-        *entry_ids(content.row.document_id, content.row.chunk_count),
-        *await entries.ids(content.row.document_id),
-    }
+async def clear(entries: IndexEntries, content: Content, *, refresh: str) -> None:
+    """Delete the entries that an index has of a document or object beside those of its content."""
+    surplus = {*entry_ids(content.id, content.most_held), *await entries.ids(content.id)}
     await entries.delete(
-        sorted(surplus.difference(content.ids)), version=content.row.version, refresh=refresh
+        sorted(surplus.difference(content.ids)), version=content.version, refresh=refresh
     )
 
 

@@ -31,12 +31,16 @@ _PASSING: Final = frozenset({"N/A", 408, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What an index holds of a document: how many entries, of which versions and ordinals."""
+    """What an index holds of a document or object: how many entries, and what they say they are.
+
+    There are two `origins` where there are two or more.
+    """
 
     count: int
     lowest_version: int
     highest_version: int
     last_ordinal: int
+    origins: frozenset[str]
 
 
 class IndexEntries:
@@ -120,7 +124,7 @@ class IndexEntries:
             await self._client.indices.refresh(index=self.name)
 
     async def ids(self, document_id: str) -> list[str]:
-        """Returns: the ids of a document's entries that a search finds now.
+        """Returns: the ids of a document's or object's entries that a search finds now.
 
         Raises: DependencyDown: OpenSearch is away, or the index is gone.
         """
@@ -143,7 +147,7 @@ class IndexEntries:
             after = hits[-1]["sort"]
 
     async def held(self, document_ids: Sequence[str]) -> dict[str, Held]:
-        """Returns: what a search finds now of each of these documents that has entries.
+        """Returns: what a search finds now of each of these documents or objects that has entries.
 
         Raises: DependencyDown: OpenSearch is away, or the index is gone.
         """
@@ -151,6 +155,7 @@ class IndexEntries:
             "lowest": {"min": {"field": "version"}},
             "highest": {"max": {"field": "version"}},
             "last": {"max": {"field": "ordinal"}},
+            "origins": {"terms": {"field": "run_id", "size": 2}},
         }
         terms = {"field": "document_id", "size": max(len(document_ids), 1)}
         body = {
@@ -166,6 +171,7 @@ class IndexEntries:
                 int(bucket["lowest"]["value"]),
                 int(bucket["highest"]["value"]),
                 int(bucket["last"]["value"]),
+                frozenset(origin["key"] for origin in bucket["origins"]["buckets"]),
             )
             for bucket in answer["aggregations"]["documents"]["buckets"]
         }

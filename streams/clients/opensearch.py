@@ -1,4 +1,4 @@
-"""OpenSearch: the indexes of document chunks, of which one is live, and each one's entries."""
+"""OpenSearch: the indexes of chunks, of which one is live, and each one's entries."""
 
 from typing import Any
 
@@ -57,6 +57,7 @@ class SearchIndex:
         """Create the search pipeline, and an index if none is live. Returns: the live one's name.
 
         A live index stays, whatever made its vectors: another one is for `actionstream reindex`.
+        All indexes are given the fields that those of an older release lack.
 
         Raises: DependencyDown: OpenSearch is away.
         """
@@ -75,6 +76,10 @@ class SearchIndex:
                 await self._client.indices.put_alias(index=first, name=self.alias)
         elif live == first:
             await self._complete(live, vectors)
+        with passing():
+            await self._client.indices.put_mapping(
+                index=f"{self.alias}-v*", body={"properties": dict(indexes.ADDED)}
+            )
         return live or first
 
     async def _complete(self, name: str, vectors: Vectors) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import func, insert, select, update
 
 from schemas.states import RebuildState
-from schemas.tables import DOCUMENTS, REBUILDS
+from schemas.tables import REBUILDS
 from streams.clients.postgres import Database
 
 _ENDED: Final = (RebuildState.DONE, RebuildState.ABORTED)
@@ -17,7 +17,7 @@ _ENDED: Final = (RebuildState.DONE, RebuildState.ABORTED)
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """A rebuild: `after` is the last document that its first walk has passed."""
+    """A rebuild: `after` is the last document or object that its first walk has passed."""
 
     index_name: str
     model: str
@@ -54,13 +54,12 @@ async def names(database: Database, *states: RebuildState) -> list[str]:
         return list((await connection.execute(query)).scalars())
 
 
-async def enter(database: Database, index_name: str, model: str) -> Rebuild:
-    """Enter a rebuild that nobody writes to yet. Returns: it, with the number of documents."""
-    counted = select(func.count()).select_from(DOCUMENTS).scalar_subquery()
+async def enter(database: Database, index_name: str, model: str, total: int) -> Rebuild:
+    """Enter a rebuild of so many documents and objects that nobody writes to yet. Returns: it."""
     state = RebuildState.STARTING
-    row = insert(REBUILDS).values(index_name=index_name, model=model, state=state, total=counted)
+    row = insert(REBUILDS).values(index_name=index_name, model=model, state=state, total=total)
     async with database.transaction() as connection:
-        total = (await connection.execute(row.returning(REBUILDS.c.total))).scalar_one()
+        await connection.execute(row)
     return Rebuild(index_name, model, state, "", 0, total)
 
 

@@ -1,9 +1,9 @@
 """A rebuild of the search index, from its start or from where it was left, to the swap.
 
-Its row is entered before the first document is read, and from then on every write and delete of the
-workers goes to its index too (`streams/targets.py` says why none is lost). The walk brings over
-what was there before. Two more sweeps, before and after the swap, write nothing if all went well.
-Reads and writes rebuilds; writes OpenSearch.
+It takes all documents, then all objects. Its row is entered before the first is read, and from then
+on every write and delete of the workers goes to its index too (`streams/targets.py` says why none
+is lost). The walk brings over what was there before. Two more sweeps, before and after the swap,
+write nothing if all went well. Reads and writes rebuilds; writes OpenSearch.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from sqlalchemy import func
 
 from schemas.indexes import LIVE_KNOWN_S, Vectors, index_name, revision_of
 from schemas.states import RebuildState
-from streams import entries
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Alone, Database
 from streams.errors import DependencyDown, RecordTrouble
 from streams.rebuild import rows
 from streams.rebuild.rows import Rebuild
 from streams.rebuild.sweep import Sweep
+from streams.sources import sources
 from streams.targets import Embeds
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Progress(Protocol):
     """Shows how far a rebuild is."""
 
     def show(self, doing: str, done: int, total: int) -> None:
-        """Show how many documents have been seen."""
+        """Show how many documents and objects have been seen."""
 
     def say(self, line: str) -> None:
         """Say something once."""
@@ -55,7 +55,7 @@ class Reindex:
     """Rebuilds the index so that its vectors are `wanted`.
 
     `grace_s` is how long the old index is kept up after the swap, for searches that know no better.
-    What was passed is noted after every `page` of documents.
+    What was passed is noted after every `page` of documents or objects.
     """
 
     database: Database
@@ -74,7 +74,7 @@ class Reindex:
 
         Raises:
             RebuildRefused: another process is at it, or settings do not fit what was begun.
-            RecordTrouble: the text of some document cannot be embedded.
+            RecordTrouble: some text cannot be embedded.
             DependencyDown: a server was away at the start; later on it is waited for.
         """
         async with self._alone() as hold:
@@ -151,7 +151,7 @@ class Reindex:
                 f"a rebuild with {rebuild.model} was left in {name}, and the settings name "
                 f"{self.wanted.model}: set them as they were, or {give_up}"
             )
-        self.progress.say(f"going on with {name}: {rebuild.done} of {rebuild.total} documents")
+        self.progress.say(f"going on with {name}: {rebuild.done} of {rebuild.total} texts")
         return rebuild
 
     async def _begun(self) -> Rebuild:
@@ -162,7 +162,8 @@ class Reindex:
         revision = 1 + max(map(revision_of, taken), default=0)
         own = index_name(self.wanted.model, self.wanted.dimensions, revision)
         name = self.search.prefix + own
-        entered = await rows.enter(self.database, name, self.wanted.model)
+        total = sum([await source.count() for source in sources(self.database)])
+        entered = await rows.enter(self.database, name, self.wanted.model, total)
         self.progress.say(f"building {name}")
         await self._make(name, live)
         return replace(entered, state=RebuildState.BUILDING)
@@ -193,22 +194,19 @@ class Reindex:
             seen += len(ids)
             redone += differing
             self.progress.show(doing, seen, max(rebuild.total, seen))
-        self.progress.say(f"{doing}: {redone} of {seen} documents were written once more")
+        self.progress.say(f"{doing}: {redone} of {seen} texts were written once more")
 
     async def _swept(
         self, hold: Alone, index: str, after: str
     ) -> AsyncIterator[tuple[list[str], int]]:
-        """Yield the ids of each page of documents that were settled, and how many differed."""
-        sweep = Sweep(self.database, self.models, self.search.at(index), self.wanted)
-        while True:
-            following = partial(entries.ids_after, self.database, after, self.page)
-            ids = await self._patiently(following)
-            if not ids:
-                return
-            if not await hold.lasts():
-                raise RebuildRefused(_LOST)
-            yield ids, await self._patiently(partial(sweep.settle, ids))
-            after = ids[-1]
+        """Yield the ids of each page that was settled, and how many of them differed."""
+        for source in sources(self.database):
+            sweep = Sweep(source, self.models, self.search.at(index), self.wanted)
+            while ids := await self._patiently(partial(source.ids_after, after, self.page)):
+                if not await hold.lasts():
+                    raise RebuildRefused(_LOST)
+                yield ids, await self._patiently(partial(sweep.settle, ids))
+                after = ids[-1]
 
     async def _swap(self, hold: Alone, rebuild: Rebuild) -> None:
         live, _ = await self.search.written()

@@ -15,12 +15,13 @@ from schemas import topics
 from schemas.indexes import Vectors
 from schemas.messages import DocumentExtracted, DocumentIndexed, DocumentUpdated
 from schemas.tables import DOCUMENTS, RUNS
-from streams import documents, entries
+from streams import documents
 from streams.clients.ollama import Models
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.entries import Content
 from streams.errors import Refused
+from streams.sources.documents import Documents, storing_chunks
 from streams.stage import Outcome, Output, Scope, Stage, Work
 from streams.targets import Targets
 
@@ -71,18 +72,18 @@ async def _write(
     document_id = work.document_id or ""
     try:
         while True:
-            content = await entries.read(database, work.gpt_id, document_id)
-            if content.run_id is None:
-                return [], content.row.version, 0
+            content = await Documents(database).require(work.gpt_id, document_id)
+            if content.origin is None:
+                return [], content.version, 0
             vectors = await targets.put(models, content)
             row = await documents.require(database, work.gpt_id, document_id)
             # A writer of a newer version may have been here before these entries were.
-            if row.version == content.row.version:
+            if row.version == content.version:
                 break
     except Refused:
         return [], 0, 0  # Deleted meanwhile: the commit finds the tombstone and undoes.
     before = func.coalesce(DOCUMENTS.c.indexed_version, 0)
-    chunks = entries.storing_chunks(content, indexed_version=func.greatest(before, row.version))
+    chunks = storing_chunks(content, indexed_version=func.greatest(before, row.version))
     return [*chunks, *_noted(content, vectors)], row.version, len(content.chunks)
 
 
@@ -91,5 +92,5 @@ def _noted(content: Content, vectors: Vectors | None) -> list[Executable]:
     if vectors is None:
         return []
     made_by: dict[str, Any] = {"embedding": vectors.model, "preparation": vectors.preparation}
-    provenance = update(RUNS).where(RUNS.c.run_id == content.run_id)
+    provenance = update(RUNS).where(RUNS.c.run_id == content.origin)
     return [provenance.values(models=RUNS.c.models.op("||")(literal(made_by, JSONB)))]

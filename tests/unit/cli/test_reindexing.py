@@ -16,9 +16,9 @@ def test_without_a_terminal_lines_come_now_and_then() -> None:
         progress.show("checking", 1000, 1000)
         progress.say("documents-v2 is live")
     assert written.getvalue().splitlines() == [
-        "building: 100 of 1000 documents",
-        "building: 1000 of 1000 documents",
-        "checking: 1000 of 1000 documents",
+        "building: 100 of 1000 texts",
+        "building: 1000 of 1000 texts",
+        "checking: 1000 of 1000 texts",
         "documents-v2 is live",
     ]
 

@@ -1,7 +1,5 @@
 """What the index should hold of a document, and whether it does."""
 
-from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,26 +9,21 @@ from streams.chunking import Chunk
 from streams.clients.index_entries import Held
 from streams.entries import Content, Standing
 
-AGREED = Held(count=3, lowest_version=7, highest_version=7, last_ordinal=2)
+OF_RUN = frozenset({"run_1"})
+AGREED = Held(count=3, lowest_version=7, highest_version=7, last_ordinal=2, origins=OF_RUN)
 
 
-def content(chunks: int, title: str | None = None) -> Content:
-    row: Any = SimpleNamespace(
+def content(chunks: int, title: str | None = None, most_held: int = 0) -> Content:
+    return Content(
+        id="doc_1",
         gpt_id="demo",
-        subject=None,
-        document_id="doc_1",
         version=7,
-        title=title,
-        filename=None,
-        type=None,
-        needs_review=False,
-        content_type=None,
-        created_at=datetime(2026, 11, 21, tzinfo=UTC),
-        metadata={},
-        fields={},
-        confidence=None,
+        origin="run_1",
+        chunks=[Chunk(n, 1, 0, 4, f"text {n}") for n in range(chunks)],
+        most_held=most_held,
+        heading=title,
+        about={"title": title},
     )
-    return Content(row, "run_1", [Chunk(n, 1, 0, 4, f"text {n}") for n in range(chunks)])
 
 
 @pytest.mark.parametrize(
@@ -40,13 +33,14 @@ def content(chunks: int, title: str | None = None) -> Content:
         ({}, None, 1),
         ({"version": 8}, AGREED, 1),
         ({"chunk_count": 2}, AGREED, 1),
-        ({}, Held(3, 6, 7, 2), 1),
-        ({}, Held(3, 7, 8, 2), 1),
-        ({}, Held(3, 7, 7, 3), 1),
-        ({"deleted": True}, AGREED, 1),
-        ({"deleted": True}, None, 0),
-        ({"run_id": None, "chunk_count": 0}, None, 0),
-        ({"run_id": None, "chunk_count": 0}, AGREED, 1),
+        ({}, Held(3, 6, 7, 2, OF_RUN), 1),
+        ({}, Held(3, 7, 8, 2, OF_RUN), 1),
+        ({}, Held(3, 7, 7, 3, OF_RUN), 1),
+        ({}, Held(3, 7, 7, 2, frozenset({"run_0", "run_1"})), 1),
+        ({"gone": True}, AGREED, 1),
+        ({"gone": True}, None, 0),
+        ({"origin": None, "chunk_count": 0}, None, 0),
+        ({"origin": None, "chunk_count": 0}, AGREED, 1),
         ({"chunk_count": 0}, None, 1),
     ],
 )
@@ -54,7 +48,7 @@ def test_an_index_agrees_with_a_document(
     standing: dict[str, Any], held: Held | None, differences: int
 ) -> None:
     """Only with all its entries, at its version, and no other; no stored chunk proves nothing."""
-    stands = {"version": 7, "deleted": False, "run_id": "run_1", "chunk_count": 3, **standing}
+    stands = {"version": 7, "gone": False, "origin": "run_1", "chunk_count": 3, **standing}
     assert Standing("doc_1", "demo", **stands).agrees(held) is not bool(differences)
 
 
