@@ -106,6 +106,9 @@ async def submit(
         async with state.results.waiter(claimed.request_id) as waiter:
             row = await pending.begin()
             if wait_s > 0:
+                if row is None and state.results.ready:
+                    # The waiter was there before the record, so nothing can have been missed.
+                    await waiter.wait(deadline - asyncio.get_running_loop().time())
                 row = await until_final(pending.read, waiter, deadline)
             return pending.shown(row)
     except TooManyWaiters:
@@ -164,7 +167,7 @@ class _Pending:
         """
         principal = self._call.principal
         try:
-            row = await requests.find(self._state.reader, principal, self._claim.request_id)
+            row = await requests.find(self._state.direct, principal, self._claim.request_id)
         except Unavailable:
             return None
         if row is not None and row["fingerprint"] not in {None, self._order.fingerprint}:

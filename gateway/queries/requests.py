@@ -5,33 +5,42 @@ from typing import Final
 from sqlalchemy import select
 
 from gateway.database import Reader, Row
+from gateway.direct import Direct
 from gateway.principal import Principal
 from gateway.queries.scope import owned
 from schemas.api.requests import RequestState, Waiting
 from schemas.problems import Problem
 from schemas.states import FINAL, Status, StepState
-from schemas.tables import REQUESTS, STEPS
+from schemas.tables import STEPS
 
 ASK_AGAIN_S: Final = 2
 """Seconds after which asking again may tell something new."""
 
 
-async def find(reader: Reader, principal: Principal, request_id: str) -> Row | None:
+_COLUMNS: Final = (
+    "request_id",
+    "kind",
+    "status",
+    "document_id",
+    "correlation_id",
+    "fingerprint",
+    "result",
+    "problem",
+    "created_at",
+    "completed_at",
+)
+_FIND: Final = """
+SELECT request_id, kind, status, document_id, correlation_id, fingerprint, result, problem,
+       created_at, completed_at
+FROM requests WHERE request_id = %s AND gpt_id = %s AND (%s::text IS NULL OR subject = %s)
+"""
+
+
+async def find(direct: Direct, principal: Principal, request_id: str) -> Row | None:
     """Returns: the row of a request of this caller, if it is stored."""
-    columns = REQUESTS.c
-    statement = select(
-        columns.request_id,
-        columns.kind,
-        columns.status,
-        columns.document_id,
-        columns.correlation_id,
-        columns.fingerprint,
-        columns.result,
-        columns.problem,
-        columns.created_at,
-        columns.completed_at,
-    ).where(columns.request_id == request_id, *owned(REQUESTS, principal))
-    return await reader.row(statement, principal.gpt_id)
+    given = (request_id, principal.gpt_id, principal.subject, principal.subject)
+    found = await direct.row(principal.gpt_id, _FIND, given)
+    return None if found is None else dict(zip(_COLUMNS, found, strict=True))
 
 
 async def waiting(reader: Reader, principal: Principal, request_id: str) -> Waiting | None:
