@@ -9,6 +9,7 @@ from schemas.tables import DOCUMENT_TYPES, DOCUMENTS, GPTS, PAGES, RUNS
 from streams.clients.postgres import Database
 from streams.errors import InvalidMessage, Refused
 from streams.parsing.page import Page, TextSource, Word
+from streams.stage import Guarded
 
 
 async def require(database: Database, gpt_id: str, document_id: str) -> Row[Any]:
@@ -103,11 +104,27 @@ async def document_types(database: Database, gpt_id: str) -> dict[str, DocumentT
 
 
 async def require_tenant(database: Database, gpt_id: str) -> None:
-    """Raises: InvalidMessage: there is no such tenant, or it is disabled."""
-    query = select(GPTS.c.disabled_at).where(GPTS.c.gpt_id == gpt_id)
+    """Raises: InvalidMessage: there is no such tenant, or it is disabled. Refused: was deleted."""
+    query = select(GPTS.c.disabled_at, GPTS.c.deleted_at).where(GPTS.c.gpt_id == gpt_id)
     async with database.transaction() as connection:
         row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise InvalidMessage("unknown_tenant", "The header `gpt-id` names no tenant.")
+    if row.deleted_at is not None:
+        raise _deleted()
     if row.disabled_at is not None:
         raise InvalidMessage("disabled_tenant", "The tenant is disabled.")
+
+
+def living(gpt_id: str) -> Guarded:
+    """Returns: what keeps a deletion of the tenant waiting for this commit, or refuses the commit.
+
+    Without it, what is committed behind the tombstone would never be removed.
+    """
+    query = select(GPTS.c.gpt_id).where(GPTS.c.gpt_id == gpt_id, GPTS.c.deleted_at.is_(None))
+    return Guarded(query.with_for_update(read=True, key_share=True), _deleted())
+
+
+def _deleted() -> Refused:
+    # No dead letter: it would keep what the record holds.
+    return Refused("gpt_deleted", "The GPT was deleted.", 404)

@@ -1,6 +1,6 @@
 """Dead letters that a request chose, looked through in parts; the progress is kept in the ledger.
 
-Reads dead_letters and steps. `redrive` and `discard` decide on what is found here.
+Reads dead_letters. `redrive` and `discard` decide on what is found here.
 """
 
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_, update
 from sqlalchemy.sql.base import Executable
 
 from schemas.messages import DeadLetterChoice
 from schemas.states import LetterState, Status
-from schemas.tables import DEAD_LETTERS, STEPS
-from streams import replies
+from schemas.tables import DEAD_LETTERS
+from streams import parts, replies
 from streams.clients.postgres import Database
 from streams.errors import Fenced, Refused
 from streams.stage import Guarded, Outcome, Work
@@ -77,10 +77,10 @@ class Part:
 
 async def progress(database: Database, work: Work) -> Progress:
     """Returns: how far the parts before this one have come."""
+    known = await parts.before(database, work)
+    if known is not None:
+        return Progress.model_validate(known)
     async with database.transaction() as connection:
-        if work.key.part:
-            query = select(STEPS.c.detail).where(_part_of(work, work.key.part - 1))
-            return Progress.model_validate((await connection.execute(query)).scalar_one())
         return Progress(before=(await connection.execute(select(func.now()))).scalar_one())
 
 
@@ -196,21 +196,6 @@ def decide(ids: Sequence[str], state: LetterState, by: str) -> list[Executable |
     return [locked, Guarded(decided, Fenced())]
 
 
-def noted(work: Work, known: Progress) -> list[Executable | Guarded]:
-    """Returns: the statements that keep the progress for the next part.
-
-    What the part before has published is not kept: its values must not outlive their documents.
-    """
-    detail = known.model_dump(mode="json")
-    statements: list[Executable | Guarded] = [
-        update(STEPS).where(_part_of(work, work.key.part)).values(detail=detail)
-    ]
-    if work.key.part:
-        before = update(STEPS).where(_part_of(work, work.key.part - 1))
-        statements.append(before.values(outputs=text("'[]'::jsonb")))
-    return statements
-
-
 def answer(work: Work, known: Progress, verb: LetterState) -> Outcome:
     """Returns: the end of a request whose letters have all been looked at."""
     result = {
@@ -219,14 +204,4 @@ def answer(work: Work, known: Progress, verb: LetterState) -> Outcome:
         "skipped": [each.model_dump() for each in known.skipped],
     }
     settled, output = replies.answer(work, status=Status.COMPLETED, result=result)
-    return Outcome((*noted(work, known), settled), (output,))
-
-
-def _part_of(work: Work, number: int) -> ColumnElement[bool]:
-    key = work.key
-    return and_(
-        STEPS.c.gpt_id == key.gpt_id,
-        STEPS.c.run_id == key.run_id,
-        STEPS.c.stage == key.stage,
-        STEPS.c.part == number,
-    )
+    return Outcome((*parts.noted(work, known), settled), (output,))

@@ -11,7 +11,7 @@ from schemas.document_types import InvalidDocumentType, parse
 from schemas.messages import PutDocumentType
 from schemas.states import Status
 from schemas.tables import DOCUMENT_TYPES
-from streams import replies
+from streams import documents, replies
 from streams.errors import Refused
 from streams.stage import Claim, Outcome, Scope, Stage, Work
 
@@ -41,7 +41,7 @@ def stage() -> Stage[PutDocumentType]:
         settled, output = replies.answer(
             work, status=Status.COMPLETED, result={"name": message.name}
         )
-        return Outcome((statement, settled), (output,))
+        return Outcome((documents.living(work.gpt_id), statement, settled), (output,))
 
     return Stage(
         "define",

@@ -8,7 +8,7 @@ from typing import Final
 from schemas import topics
 from schemas.messages import DiscardDeadLetters
 from schemas.states import LetterState
-from streams import letters
+from streams import letters, parts
 from streams.clients.postgres import Database
 from streams.stage import Claim, Outcome, Scope, Stage, Work
 
@@ -25,7 +25,7 @@ def stage(database: Database) -> Stage[DiscardDeadLetters]:
         if part.ended:
             return letters.answer(work, part.progress, LetterState.DISCARDED)
         decided = part.progress.with_decided(len(part.ids))
-        statements = letters.noted(work, decided)
+        statements = parts.noted(work, decided)
         if part.ids:
             statements += letters.decide(part.ids, LetterState.DISCARDED, message.by)
         return Outcome(statements, hand_over=True)

@@ -98,7 +98,12 @@ def stage(database: Database, files: Files, fetch: Fetcher, ids: Ids) -> Stage[P
             depth=message.depth,
         )
         return Outcome(
-            (*_under(message, work), document.on_conflict_do_nothing(), _run(message, work)),
+            (
+                documents.living(work.gpt_id),
+                *_under(message, work),
+                document.on_conflict_do_nothing(),
+                _run(message, work),
+            ),
             (Output(topics.DOCUMENT_RECEIVED, document_id, received),),
             events=(Event(EventType.DOCUMENT_RECEIVED, _told(message, content_type, size)),),
         )

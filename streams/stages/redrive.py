@@ -17,7 +17,7 @@ from schemas.events import EventType
 from schemas.messages import RedriveDeadLetters
 from schemas.states import LetterState, Status, StepState
 from schemas.tables import DEAD_LETTERS, DOCUMENTS, REQUESTS, RUNS, STEPS
-from streams import letters
+from streams import letters, parts
 from streams.clients.postgres import Database
 from streams.letters import Skipped
 from streams.stage import Claim, Event, Outcome, Record, Scope, Stage, Work
@@ -43,7 +43,7 @@ def stage(database: Database, *, per_second: int) -> Stage[RedriveDeadLetters]:
         skipped = [Skipped(id=name, reason=why) for name, why in unfit.items() if why]
         fit = [row for row in rows if unfit[row.dead_letter_id] is None]
         progress = part.progress.with_skipped(skipped).with_decided(len(fit))
-        statements = letters.noted(work, progress)
+        statements = parts.noted(work, progress)
         if fit:
             ids = [row.dead_letter_id for row in fit]
             statements += letters.decide(ids, LetterState.REDRIVEN, message.by)

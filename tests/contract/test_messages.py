@@ -64,8 +64,8 @@ def test_the_key_is_the_id_whose_order_matters(one: Example) -> None:
     if one.key is None:
         assert one.topic == "process-document"
         return
-    known = {**one.headers, **one.value, "request_id": one.headers["request-id"]}
-    known["gpt_id"] = one.headers["gpt-id"]
+    known = {"gpt_id": one.headers["gpt-id"], **one.headers, **one.value}
+    known["request_id"] = one.headers["request-id"]
     parts = TOPICS[one.topic].key.split("/")
     assert one.key == "/".join(str(known[part]) for part in parts)
 

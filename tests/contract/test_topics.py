@@ -16,6 +16,7 @@ from schemas.topics import (
     DELAYS,
     FACTS,
     INPUTS,
+    KEY_CHANGED,
     READERS,
     REQUESTS,
     RESULTS,
@@ -32,7 +33,7 @@ from streams.stage import Stage
 from streams.topics_admin import Wanted, wanted
 
 KEBAB = re.compile(r"^[a-z]+(-[a-z]+)*$")
-FINAL = {RESULTS.name}
+FINAL = {RESULTS.name, KEY_CHANGED.name}
 """Topics that only gateways and other programs read."""
 
 
