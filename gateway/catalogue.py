@@ -12,6 +12,7 @@ _HTTP: Final = {
     "not-found": "There is nothing there that this key may see. Check the id.",
     "deleted": "The document was there and has been deleted. Its id is never used again.",
     "not-ready": "The id is valid, but the work has not got that far. Ask again after Retry-After.",
+    "rate-limited": "Too many calls. Wait for Retry-After (retry_after_s), then repeat the call.",
     "method-not-allowed": "The path exists, but not with this method. Allow names those it has.",
     "too-large": "The body or the file is above the limit. Send less at once.",
     "unsupported-media-type": "The body is neither JSON nor what the call takes.",

@@ -11,6 +11,7 @@ GatewayError
 ├── Malformed              400  not JSON, not multipart, a cursor that is none
 ├── InvalidInput           422  well-formed, but a value is wrong
 │   └── KeyReused          422  the idempotency key belongs to another body
+├── RateLimited            429  too many calls of this key or address
 ├── RequestFailed          own  the result of a request that was waited for
 └── Unavailable            503  a server behind the gateway is away
     ├── QueueFull          503  too many records wait for the brokers
@@ -23,7 +24,7 @@ import math
 from collections.abc import Sequence
 from typing import ClassVar
 
-from schemas.api.problems import ApiProblem
+from schemas.api.problems import ApiProblem, RateLimitState
 from schemas.problems import FieldError, Problem
 
 
@@ -159,6 +160,31 @@ class KeyReused(InvalidInput):
     """The idempotency key was used with another body."""
 
     code, title = "idempotency_key_reused", "Idempotency key reused"
+
+
+class RateLimited(GatewayError):
+    """More calls than are allowed; nothing of this one was read."""
+
+    status, code, title = 429, "rate_limited", "Too many requests"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        retry_after_s: int,
+        headers: dict[str, str],
+        rate_limit: RateLimitState,
+    ) -> None:
+        super().__init__(
+            detail,
+            retry_after_s=retry_after_s,
+            headers={"Retry-After": str(retry_after_s), **headers},
+        )
+        self._rate_limit = rate_limit
+
+    def problem(self, instance: str | None = None) -> ApiProblem:
+        """Returns: the problem document, with what the headers say too: GPTs see none."""
+        return super().problem(instance).model_copy(update={"rate_limit": self._rate_limit})
 
 
 class RequestFailed(GatewayError):

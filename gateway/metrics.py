@@ -63,6 +63,28 @@ class Metrics:
             "Documents accepted and not finished, of all tenants; NaN while unknown.",
             registry=self.registry,
         )
+        self.rate_limited = Counter(
+            "actionstream_rate_limited",
+            "Calls refused with 429, by the limit: key, write or ip.",
+            ("limit",),
+            registry=self.registry,
+        )
+        self.rate_limit_takings = Counter(
+            "actionstream_rate_limit_takings",
+            "Statements that took tokens of the shared buckets; each serves many calls.",
+            registry=self.registry,
+        )
+        self.rate_limit_alone = Counter(
+            "actionstream_rate_limit_calls_alone",
+            "Calls that this process counted alone, because Postgres did not answer in time.",
+            registry=self.registry,
+        )
+        self.rate_limits_shared = Gauge(
+            "actionstream_rate_limits_shared",
+            "1 while gateways share their rate limits; 0 while Postgres is away and each counts "
+            "alone, which lets each caller have its limits once a gateway.",
+            registry=self.registry,
+        )
 
     def count_published(self, topic: str, outcome: str) -> None:
         """Count one record that was published, or was not."""
@@ -71,6 +93,10 @@ class Metrics:
     def watch_waiting(self, count: Callable[[], int]) -> None:
         """Show how many calls wait, asked for at each scrape."""
         self.waiting.set_function(count)
+
+    def watch_rate_limits(self, shared: Callable[[], bool]) -> None:
+        """Show whether rate limits are shared, asked for at each scrape."""
+        self.rate_limits_shared.set_function(lambda: float(shared()))
 
     def watch_backlog(
         self, expected_wait_s: Callable[[], float | None], waiting: Callable[[], int | None]

@@ -30,6 +30,7 @@ _PROBLEMS: Final = {
     415: "A body of a kind that is not taken.",
     416: "Beyond the end of the file.",
     422: "A value is wrong; errors names each.",
+    429: "Too many calls; see Retry-After.",
     503: "A server behind the gateway is away; see Retry-After.",
 }
 _MAX_DESCRIPTION: Final = 300
@@ -93,7 +94,7 @@ def _complete(path: str, method: str, operation: Json) -> None:
 
 
 def _statuses(path: str, method: str, operation: Json) -> set[int]:
-    statuses = {401, 422, 503}
+    statuses = {401, 422, 429, 503}
     if "{" in path:
         statuses.add(404)
     if "requestBody" in operation:

@@ -1,0 +1,1 @@
+"""Rate limits: token buckets that all gateways share through Postgres, leased ahead in process."""
