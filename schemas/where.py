@@ -1,25 +1,24 @@
-"""The one query language: conditions on documents as JSON, and the index terms that answer them.
+"""The one query language: conditions as JSON, and the index terms that answer them.
 
-`{"type": "invoice", "fields.total": {"gte": 100}, "metadata.tags": "urgent"}`: all must hold. The
-names are those of `NAMES`, `metadata.<path>` and `fields.<path>`. A list matches where one element
-does; a number is compared with numbers and amounts, a text with texts.
+`{"type": "invoice", "fields.total": {"gte": 100}, "metadata.tags": "urgent"}`: all must hold. Of
+documents the names are those of `NAMES`, `metadata.<path>` and `fields.<path>`; of the objects of
+collections they are paths into the body. A list matches where one element does; a number is
+compared with numbers and amounts, a text with texts.
 """
 
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from schemas.attributes import MAX_VALUE_CHARS, SEGMENT, attributes
+from schemas.attributes import MAX_VALUE_CHARS, SEGMENT
 from schemas.problems import FieldError
 from schemas.states import Status
-
-__all__ = ["NAMES", "Condition", "InvalidWhere", "Op", "Scalar", "attributes", "parse"]
 
 Scalar = str | float | bool | None
 
@@ -64,7 +63,7 @@ NAMES: Final[Mapping[str, frozenset[Op]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison. `path` leads below `metadata` or `fields`; it is empty for the other names.
+    """One comparison. `path` leads below `metadata`, `fields` or a body's key; else it is empty.
 
     `value` is a tuple for `in`, a boolean for `exists`. A null in `eq` means that there is none.
     Whole days are resolved: `lte` a date has become `lt` the day after it.
@@ -90,7 +89,7 @@ class InvalidWhere(ValueError):
 
 
 def parse(where: str | Mapping[str, Any] | None) -> tuple[Condition, ...]:
-    """Reads conditions.
+    """Reads conditions on documents.
 
     Args:
         where: the JSON object or its text of at most 8 KiB; none and empty text mean no condition.
@@ -101,12 +100,26 @@ def parse(where: str | Mapping[str, Any] | None) -> tuple[Condition, ...]:
         InvalidWhere: not a JSON object, unknown name or operator, or a value that does not fit; its
             pointers start at the object.
     """
+    return _parsed(where, _condition)
+
+
+def parse_body(where: str | Mapping[str, Any] | None) -> tuple[Condition, ...]:
+    """Reads conditions on the bodies of objects: every name is a path, such as `weather.rain_mm`.
+
+    Else it does what `parse` does.
+    """
+    return _parsed(where, _body_condition)
+
+
+def _parsed(
+    where: str | Mapping[str, Any] | None, read: Callable[[str, str, object], Condition]
+) -> tuple[Condition, ...]:
     conditions: list[Condition] = []
     errors: list[FieldError] = []
     for name, wanted in _decoded(where).items():
         for op, value, pointer in _comparisons(name, wanted):
             try:
-                conditions.append(_condition(name, op, value))
+                conditions.append(read(name, op, value))
             except ValueError as error:
                 errors.append(FieldError(pointer=pointer, detail=str(error)))
     if len(conditions) > MAX_CONDITIONS:
@@ -145,30 +158,48 @@ def _comparisons(name: str, wanted: object) -> list[tuple[str, Any, str]]:
 
 def _condition(name: str, operator: str, value: object) -> Condition:
     head, *path = name.split(".")
-    allowed = _allowed(head, path)
+    op = _operator(name, operator, _allowed(head, path))
+    read = _compared(head, tuple(path), op, value)
+    for one in read.value if isinstance(read.value, tuple) else (read.value,):
+        _fits_name(head, op, one)
+    return replace(read, value=_moment(read.value)) if head == "created_at" else read
+
+
+def _body_condition(name: str, operator: str, value: object) -> Condition:
+    head, *path = name.split(".")
+    _check_path((head, *path))
+    return _compared(head, tuple(path), _operator(name, operator, frozenset(Op)), value)
+
+
+def _operator(name: str, operator: str, allowed: frozenset[Op]) -> Op:
     if operator not in allowed:
         known = ", ".join(op for op in Op if op in allowed)
         raise ValueError(f"{name} knows no operator {operator!r}; it has {known}")
-    op = Op(operator)
+    return Op(operator)
+
+
+def _compared(head: str, path: tuple[str, ...], op: Op, value: object) -> Condition:
     if op is Op.IN:
-        checked: Any = tuple(_scalar(head, Op.EQ, one) for one in _choices(value))
+        checked: Any = tuple(_scalar(Op.EQ, one) for one in _choices(value))
     else:
-        checked = _scalar(head, op, value)
+        checked = _scalar(op, value)
     if op in {Op.GT, Op.LTE} and _is_day(checked):
         # A day is all of its moments: after it begins with the next one, up to it ends before that.
         following = date.fromisoformat(checked) + timedelta(days=1)
         op, checked = (Op.GTE if op is Op.GT else Op.LT), following.isoformat()
-    if head == "created_at":
-        checked = _moment(checked)
-    return Condition(head, tuple(path), op, checked)
+    return Condition(head, path, op, checked)
+
+
+def _check_path(path: Sequence[str]) -> None:
+    if len(path) > MAX_DEPTH or not all(SEGMENT.fullmatch(part) for part in path):
+        raise ValueError(f"at most {MAX_DEPTH} keys of 1 to 64 characters without = # ?")
 
 
 def _allowed(head: str, path: Sequence[str]) -> frozenset[Op]:
     if head in {"metadata", "fields"}:
         if not path:
             raise ValueError(f"name a key of {head}, such as {head}.customer")
-        if len(path) > MAX_DEPTH or not all(SEGMENT.fullmatch(part) for part in path):
-            raise ValueError(f"at most {MAX_DEPTH} keys of 1 to 64 characters without = # ?")
+        _check_path(path)
         return frozenset(Op)
     if head not in NAMES or path:
         known = ", ".join(NAMES)
@@ -182,7 +213,7 @@ def _choices(value: object) -> Sequence[object]:
     return value
 
 
-def _scalar(head: str, op: Op, value: object) -> Scalar:
+def _scalar(op: Op, value: object) -> Scalar:
     if isinstance(value, str):
         if len(value) > MAX_VALUE_CHARS or _UNSTORABLE.search(value):
             raise ValueError(f"a text of at most {MAX_VALUE_CHARS} characters without NUL")
@@ -191,7 +222,6 @@ def _scalar(head: str, op: Op, value: object) -> Scalar:
     elif value is not None and not isinstance(value, bool):
         raise ValueError("needs a text, a number, true, false or null, not a list or an object")
     _fits_operator(op, value)
-    _fits_name(head, op, value)
     return value
 
 
@@ -214,7 +244,7 @@ def _fits_operator(op: Op, value: Scalar) -> None:
         raise ValueError(f"{op} needs a number or an ISO date such as 2026-11-01")
 
 
-def _fits_name(head: str, op: Op, value: Scalar) -> None:
+def _fits_name(head: str, op: Op, value: object) -> None:
     if head == "status" and value not in set(Status):
         raise ValueError(f"status is one of {', '.join(Status)}")
     if head == "needs_review" and not isinstance(value, bool):
@@ -251,7 +281,7 @@ def _is_date(value: object) -> bool:
     return "0002" <= value[:4] <= "9998"
 
 
-def _moment(value: Scalar) -> str:
+def _moment(value: object) -> str:
     moment = datetime.fromisoformat(str(value))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
