@@ -9,6 +9,7 @@ from typing import Final
 
 _HTTP: Final = {
     "unauthorised": "No API key was sent, or it is not valid. Send Authorization: Bearer <key>.",
+    "forbidden": "The key's scopes do not cover this. Use another key, or ask for the scope.",
     "not-found": "There is nothing there that this key may see. Check the id.",
     "deleted": "The document was there and has been deleted. Its id is never used again.",
     "not-ready": "The id is valid, but the work has not got that far. Ask again after Retry-After.",
@@ -49,6 +50,7 @@ _WORK: Final = {
     "invalid-record": "The record's value or headers are not what its topic carries.",
     "unknown-schema": "The record's schema or version is not known. Publish a version that is.",
     "foreign-key": "The S3 key is outside the tenant's prefix.",
+    "foreign-object": "The record names an object that is not this tenant's.",
     "unknown-tenant": "There is no such tenant.",
     "disabled-tenant": "The tenant is disabled.",
     "no-such-object": "The bytes that the record names are not in the object store.",

@@ -2,6 +2,7 @@
 
 GatewayError
 ├── Unauthorised           401  no key, or not ours
+├── Forbidden              403  the key is ours, and its scopes do not cover this
 ├── NotFound               404  no such thing, or not this tenant's
 │   └── Deleted            404  it was there; its tombstone is
 ├── NotReady               409  handed out, but not worked off far enough
@@ -89,6 +90,12 @@ class Unauthorised(GatewayError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="actionstream"'})
+
+
+class Forbidden(GatewayError):
+    """The key's scopes do not cover this."""
+
+    status, code, title = 403, "forbidden", "Forbidden"
 
 
 class NotFound(GatewayError):
