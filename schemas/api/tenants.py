@@ -7,6 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from schemas.api.model import Input, Output, storable
 from schemas.envelope import GptId
+from schemas.rate_limits import KeyRateLimits
 from schemas.tenants import Name, Quota, Scope
 
 MAX_OVERLAP_S: Final = 30 * 86_400
@@ -15,7 +16,6 @@ DEFAULT_OVERLAP_S: Final = 3600
 
 Label = Annotated[Name, AfterValidator(storable)]
 Subject = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(storable)]
-RateLimits = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 _OF_GPT: Final = "Most {} of all its collections together; null: the installation's."
 _MAX_OBJECTS: Final = _OF_GPT.format("objects")
@@ -75,7 +75,7 @@ class ApiKeyInput(Input):
     subject: Subject | None = Field(
         default=None, description="The one end user whose rows it sees and writes; null: all."
     )
-    rate_limits: RateLimits | None = Field(
+    rate_limits: KeyRateLimits | None = Field(
         default=None, description="Its own limits in place of the installation's: key:60/m."
     )
     expires_at: AwareDatetime | None = Field(

@@ -52,7 +52,8 @@ def create(change: CreateGpt, gpt_id: str, known: Tenant | datetime | None) -> D
         max_objects=change.max_objects,
         max_bytes=change.max_bytes,
     )
-    entered = Guarded(made.on_conflict_do_nothing(), exists)
+    # Without RETURNING it would not be known how many rows were entered.
+    entered = Guarded(made.on_conflict_do_nothing().returning(GPTS.c.gpt_id), exists)
     event = Event(EventType.GPT_CREATED, {"gpt_id": gpt_id, "name": change.name}, gpt_id)
     return Decision(201, (entered,), (event,))
 

@@ -134,7 +134,8 @@ def _entered(change: NewKey, tenant: Tenant, request_id: str) -> Guarded:
         expires_at=change.expires_at,
         created_at=tenant.now,
     )
-    return Guarded(entry.on_conflict_do_nothing(), _exists())
+    # Without RETURNING it would not be known how many rows were entered.
+    return Guarded(entry.on_conflict_do_nothing().returning(API_KEYS.c.key_id), _exists())
 
 
 def _told(tenant: Tenant, key_id: str) -> dict[str, JsonValue]:

@@ -35,6 +35,7 @@ from streams.stages import (
     delete,
     discard,
     extract,
+    forget,
     index,
     parse,
     purge,
@@ -123,6 +124,7 @@ class World:
             trial.stage(database, answers, budget=self.budget),
             redrive.stage(database, per_second=self.redrive_per_second),
             discard.stage(database),
+            forget.stage(database, self.store, self.ids),
         )
         return {stage.name: stage for stage in made}
 
