@@ -1,0 +1,129 @@
+"""The SQL that the product runs, recorded from its own code, so that peers run the same.
+
+Reads are recorded without a database. A write is recorded from the real stage's transaction, and
+made into a script for pgbench: what must be new every time becomes a random id.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import psycopg
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from gateway.direct import Direct, Found, Parameters
+from schemas.envelope import Envelope
+from schemas.ids import REQUEST, Ids
+from schemas.topics import RESULTS, WRITE_COLLECTION
+from schemas.writes import WriteCollection
+from streams.batch_ledger import BatchLedger, Turn
+from streams.clients.postgres import Database
+from streams.stage import BatchStage, StepKey, Work
+from streams.wire import Incoming
+
+_NEW_ID: Final = re.compile(r"(?:obj|req)_[0-9a-f]{32}_[a-z2-7]{16}")
+_NEW_IDS: Final = re.compile(rf"'\{{({_NEW_ID.pattern}(?:,{_NEW_ID.pattern})*)\}}'")
+_VARIABLE: Final = re.compile(r"(?<!:):(?=[A-Za-z_])")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement with what it was given."""
+
+    sql: str
+    parameters: Parameters
+
+    def text(self, connection: psycopg.Connection[Any]) -> str:
+        """Returns: it with its values in it, as pgbench takes it."""
+        cursor = psycopg.ClientCursor(connection)
+        whole = cursor.mogrify(self.sql.encode(), self.parameters)
+        # A colon before a letter would name a variable; in JSON a space after it means nothing.
+        return _VARIABLE.sub(": ", whole).strip().rstrip(";") + ";\n"
+
+
+class Recorder:
+    """Stands in for the gateway's reads: finds nothing, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Statement] = []
+
+    @property
+    def direct(self) -> Direct:
+        """Returns: itself, as queries take it."""
+        return cast("Direct", self)
+
+    async def rows(self, _: str, sql: str, parameters: Parameters = ()) -> Found:
+        """Returns: no rows."""
+        self.asked.append(Statement(sql, parameters))
+        return []
+
+    async def row(self, tenant: str, sql: str, parameters: Parameters = ()) -> None:
+        """Returns: no row."""
+        await self.rows(tenant, sql, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Does writes as a worker does them, one record a transaction, and keeps the statements."""
+
+    stage: BatchStage[WriteCollection]
+    url: str
+    ids: Ids
+    gpt_id: str
+
+    async def record(self, message: WriteCollection) -> list[Statement]:
+        """Do one write. Returns: the statements of its transaction, without BEGIN and COMMIT."""
+        engine = create_async_engine(self.url, pool_size=1)
+        database = Database(engine)
+        asked: list[Statement] = []
+
+        def keep(*given: Any) -> None:  # noqa: ANN401 - the event's own arguments
+            _, _, sql, parameters, _, _ = given
+            asked.append(Statement(sql, parameters))
+
+        event.listen(engine.sync_engine, "before_cursor_execute", keep)
+        try:
+            await BatchLedger(database, owner="bench").commit(self.stage, [self._turn(message)])
+        finally:
+            await database.close()
+        return asked
+
+    def _turn(self, message: WriteCollection) -> Turn:
+        request_id = self.ids.mint(REQUEST, self.gpt_id)
+        envelope = Envelope(
+            request_id=request_id,
+            gpt_id=self.gpt_id,
+            schema_name=WRITE_COLLECTION.schema_name,
+            correlation_id=request_id,
+        )
+        key = StepKey(self.gpt_id, request_id, self.stage.name, 0)
+        work = Work(key, envelope, WRITE_COLLECTION.name, None)
+        return Turn(cast("Incoming", None), message, work, RESULTS.name)
+
+
+def script(
+    connection: psycopg.Connection[Any],
+    statements: Sequence[Statement],
+    known: Mapping[str, str] | None = None,
+) -> str:
+    """Make a transaction that pgbench can run again and again.
+
+    Args:
+        connection: for quoting.
+        statements: of the transaction.
+        known: ids of objects that are there, each with the one to take in its place.
+
+    Returns: the script; each other list of ids is one of random ids, as long.
+    """
+    whole = "".join(statement.text(connection) for statement in statements)
+    for before, after in (known or {}).items():
+        whole = whole.replace(before, f"known-{after}")
+    whole = _NEW_IDS.sub(_random, whole).replace("known-", "")
+    return f"BEGIN;\n{whole}COMMIT;\n"
+
+
+def _random(found: re.Match[str]) -> str:
+    count = found[1].count(",") + 1
+    return f"(SELECT array_agg(gen_random_uuid()::text) FROM generate_series(1, {count}))"  # noqa: S608
