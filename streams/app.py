@@ -42,6 +42,7 @@ from streams.settings import Settings
 from streams.stage import Reading
 from streams.stages import (
     classify,
+    collections,
     complete,
     define,
     delete,
@@ -80,6 +81,7 @@ SETS: dict[str, tuple[str, ...]] = {
         "forget",
         "ping",
     ),
+    "objects": ("collections",),
 }
 """Sets of stages that can be deployed and scaled apart; each has a consumer group of its own."""
 
@@ -128,6 +130,7 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
         trial.stage(database, answers, budget=budget),
         redrive.stage(database, per_second=settings.redrive_per_second),
         discard.stage(database),
+        collections.stage(ids, collections.limits(settings)),
         tenants.stage(),
         forget.stage(database, store, ids),
         ping.stage(),

@@ -1,0 +1,25 @@
+"""Running statements that take one array a column, and so any number of rows at once."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Row = tuple[Any, ...]
+
+
+async def fetch(connection: AsyncConnection, statement: str, parameters: Any) -> list[Row]:  # noqa: ANN401 - as the driver takes them
+    """Returns: the rows of a statement that is written for the driver, as plain tuples."""
+    found = await connection.exec_driver_sql(statement, parameters)
+    return cast("list[Row]", found.all())
+
+
+async def write(connection: AsyncConnection, statement: str, rows: Sequence[Row]) -> None:
+    """Run a statement for these rows, if there are any."""
+    if rows:
+        await connection.exec_driver_sql(statement, columns(rows))
+
+
+def columns(rows: Sequence[Row]) -> tuple[list[Any], ...]:
+    """Returns: the rows' columns, each as a list; the rows are not empty."""
+    return tuple(map(list, zip(*rows, strict=True)))

@@ -1,0 +1,289 @@
+"""The tenants, collections and objects of one batch, changed in memory; what failed is undone.
+
+Everything in it is an immutable value, and each step is journalled, so that going back to a mark
+leaves exactly what stood there.
+"""
+
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from streams.collections.rejected import Rejected
+from streams.collections.values import Caller, Change, Collection, Earlier, Object, Tenant
+
+_TICK: Final = timedelta(microseconds=1)
+_NOTHING: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What holds for a tenant that has no limits of its own, and for its collections' number."""
+
+    max_objects: int
+    max_bytes: int
+    max_collections: int
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What the tables held when the batch began; `collection_counts` where it matters."""
+
+    now: datetime
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    collections: dict[str, Collection] = field(default_factory=dict)
+    objects: dict[str, Object] = field(default_factory=dict)
+    earlier: dict[tuple[str, int], Earlier] = field(default_factory=dict)
+    collection_counts: dict[str, int] = field(default_factory=dict)
+
+
+class World:
+    """What is, as far as the batch concerns it; the locks held make it the truth."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.now: Final = loaded.now
+        self._loaded = loaded
+        self.tenants = dict(loaded.tenants)
+        self.collections = dict(loaded.collections)
+        self.objects = dict(loaded.objects)
+        self.earlier = dict(loaded.earlier)
+        self.collection_counts = dict(loaded.collection_counts)
+        self.forgotten: dict[str, int] = {}
+        """By object: up to which version its history is to be removed."""
+        self._names = {
+            (each.gpt_id, each.name): each.collection_id
+            for each in self.collections.values()
+            if each.deleted_at is None
+        }
+        self._keys: dict[tuple[str, str], dict[str, str]] = {}
+        for each in self.objects.values():
+            if each.deleted_at is None and each.key is not None:
+                self._keys.setdefault((each.collection_id, each.key), {})[each.subject or ""] = (
+                    each.object_id
+                )
+        self._journal: list[tuple[MutableMapping[Any, Any], Any, Any]] = []
+        self._changes: list[Change] = []
+
+    # Going forward and back
+
+    def mark(self) -> tuple[int, int]:
+        """Returns: a place to go back to."""
+        return len(self._journal), len(self._changes)
+
+    def undo(self, mark: tuple[int, int]) -> None:
+        """Go back to a mark, as if nothing had happened since."""
+        steps, changes = mark
+        while len(self._journal) > steps:
+            mapping, key, before = self._journal.pop()
+            if before is _NOTHING:
+                del mapping[key]
+            else:
+                mapping[key] = before
+        del self._changes[changes:]
+
+    def changes_since(self, mark: tuple[int, int]) -> list[Change]:
+        """Returns: what happened to objects since, in its order."""
+        return self._changes[mark[1] :]
+
+    def _set(self, mapping: MutableMapping[Any, Any], key: Any, value: Any) -> None:  # noqa: ANN401
+        self._journal.append((mapping, key, mapping.get(key, _NOTHING)))
+        mapping[key] = value
+
+    # Finding
+
+    def collection(self, gpt_id: str, name: str) -> Collection | None:
+        """Returns: the live collection of that name."""
+        found = self._names.get((gpt_id, name))
+        return None if found is None else self.collections[found]
+
+    def by_key(self, caller: Caller, collection_id: str, key: str) -> Object | None:
+        """Returns: the live object of that key that the caller means.
+
+        That of its own end user; for a caller without one the object without one, else the one
+        whose end user comes first.
+        """
+        bearers = self._keys.get((collection_id, key), {})
+        subjects = sorted(bearers) if caller.subject is None else [caller.subject]
+        found = (self.objects[bearers[one]] for one in subjects if bearers.get(one))
+        return next((one for one in found if one.lives(self.now)), None)
+
+    def bearer(self, collection_id: str, subject: str | None, key: str) -> Object | None:
+        """Returns: the object that occupies a key, even one whose time is over."""
+        found = self._keys.get((collection_id, key), {}).get(subject or "")
+        return self.objects[found] if found else None
+
+    # Changing
+
+    def keep(self, collection: Collection) -> None:
+        """Let a collection be this from now on; a deleted one gives its name back."""
+        self._set(self.collections, collection.collection_id, collection)
+        place = (collection.gpt_id, collection.name)
+        if collection.deleted_at is None:
+            self._set(self._names, place, collection.collection_id)
+        elif self._names.get(place) == collection.collection_id:
+            self._set(self._names, place, None)
+
+    def count_collections(self, gpt_id: str, more: int) -> None:
+        """Count collections of a tenant, where their number matters to the batch."""
+        if gpt_id in self.collection_counts:
+            self._set(self.collection_counts, gpt_id, self.collection_counts[gpt_id] + more)
+
+    def count(self, gpt_id: str, objects: int, size_bytes: int) -> None:
+        """Count live objects and their bytes of a tenant."""
+        tenant = self.tenants[gpt_id]
+        counted = replace(
+            tenant,
+            object_count=tenant.object_count + objects,
+            byte_count=tenant.byte_count + size_bytes,
+        )
+        self._set(self.tenants, gpt_id, counted)
+
+    def create(self, one: Object) -> Object:
+        """Enter an object; its sequence and time of creation are given to it here.
+
+        Raises: Rejected: a quota has no room for it.
+        """
+        collection = self.collections[one.collection_id]
+        self._afford(collection, 1, one.size_bytes)
+        created_at = self.now
+        if collection.last_created_at is not None:
+            created_at = max(created_at, collection.last_created_at + _TICK)
+        entered = replace(
+            one,
+            sequence=collection.sequence + 1,
+            created_at=created_at,
+            updated_at=max(created_at, self.now),
+        )
+        self._store(Change("created", entered), 1, one.size_bytes)
+        return entered
+
+    def supersede(self, before: Object, after: Object) -> Object:
+        """Put a newer version in an object's place; what it was is kept as an earlier version.
+
+        Raises: Rejected: a quota has no room for it.
+        """
+        collection = self.collections[before.collection_id]
+        more = after.size_bytes - before.size_bytes
+        self._afford(collection, 0, more)
+        return self._replaced("updated", before, after, 0, more)
+
+    def revive(self, tombstone: Object, after: Object) -> Object:
+        """Put a newer version in a tombstone's place. Raises: Rejected: a quota has no room."""
+        self._afford(self.collections[after.collection_id], 1, after.size_bytes)
+        return self._replaced("created", tombstone, after, 1, after.size_bytes)
+
+    def bury(self, one: Object) -> Object:
+        """Put a tombstone in an object's place. Returns: the tombstone."""
+        after = replace(one, body="{}", size_bytes=2, expires_at=None, deleted_at=self.now)
+        return self._replaced("deleted", one, after, -1, -one.size_bytes)
+
+    def forget_earlier(self, one: Object) -> None:
+        """Have all earlier versions of an object removed."""
+        self._set(self.forgotten, one.object_id, one.version)
+
+    def _replaced(
+        self,
+        kind: Literal["created", "updated", "deleted"],
+        before: Object,
+        after: Object,
+        objects: int,
+        more: int,
+    ) -> Object:
+        collection = self.collections[before.collection_id]
+        entered = replace(
+            after,
+            version=before.version + 1,
+            sequence=collection.sequence + 1,
+            updated_at=max(self.now, before.updated_at),
+        )
+        if before.deleted_at is None:
+            self._set(
+                self.earlier,
+                (before.object_id, before.version),
+                Earlier(
+                    before.object_id,
+                    before.version,
+                    before.gpt_id,
+                    before.collection_id,
+                    before.subject,
+                    before.body,
+                    before.size_bytes,
+                    before.updated_at,
+                ),
+            )
+        self._store(Change(kind, entered), objects, more)
+        return entered
+
+    def _store(self, change: Change, objects: int, more: int) -> None:
+        after = change.after
+        self._set(self.objects, after.object_id, after)
+        collection = self.collections[after.collection_id]
+        created = max(after.created_at, collection.last_created_at or after.created_at)
+        self._set(
+            self.collections,
+            collection.collection_id,
+            replace(
+                collection,
+                object_count=collection.object_count + objects,
+                byte_count=collection.byte_count + more,
+                sequence=after.sequence,
+                last_created_at=created,
+            ),
+        )
+        self.count(after.gpt_id, objects, more)
+        if after.key is not None:
+            bearers = self._keys.setdefault((after.collection_id, after.key), {})
+            there = after.object_id if after.deleted_at is None else ""
+            self._set(bearers, after.subject or "", there)
+        self._changes.append(change)
+
+    def _afford(self, collection: Collection, objects: int, more: int) -> None:
+        tenant = self.tenants[collection.gpt_id]
+        for holder, name in ((collection, "The collection"), (tenant, "The GPT")):
+            if objects > 0:
+                _within(name, holder.object_count, objects, holder.max_objects, "objects")
+            if more > 0:
+                _within(name, holder.byte_count, more, holder.max_bytes, "bytes")
+
+    # What is to be written
+
+    def changed_tenants(self) -> list[Tenant]:
+        """Returns: the tenants whose counts are others than were loaded."""
+        return list(_others(self.tenants, self._loaded.tenants))
+
+    def changed_collections(self) -> list[Collection]:
+        """Returns: the collections that differ from what was loaded, deleted ones first."""
+        found = _others(self.collections, self._loaded.collections)
+        return sorted(found, key=lambda each: each.deleted_at is None)
+
+    def was(self, collection: Collection) -> Collection | None:
+        """Returns: the collection as it was loaded."""
+        return self._loaded.collections.get(collection.collection_id)
+
+    def changed_objects(self) -> list[Object]:
+        """Returns: the objects that differ from what was loaded, deleted ones first.
+
+        So a key is free before another object takes it.
+        """
+        found = _others(self.objects, self._loaded.objects)
+        return sorted(found, key=lambda each: (each.deleted_at is None, each.object_id))
+
+    def superseded(self) -> list[Earlier]:
+        """Returns: the earlier versions that are to be entered, of those that are kept."""
+        found = _others(self.earlier, self._loaded.earlier)
+        return [each for each in found if each.version > self.floor(self.objects[each.object_id])]
+
+    def floor(self, one: Object) -> int:
+        """Returns: up to which version an object's history is not kept."""
+        kept = self.collections[one.collection_id].keep_versions
+        return max(one.version - 1 - kept, self.forgotten.get(one.object_id, 0))
+
+
+def _others(now: MutableMapping[Any, Any], then: MutableMapping[Any, Any]) -> Iterator[Any]:
+    return (each for key, each in now.items() if then.get(key) is not each)
+
+
+def _within(holder: str, held: int, more: int, limit: int | None, what: str) -> None:
+    if limit is not None and held + more > limit:
+        detail = f"{holder} holds {held:,} {what}; {more:,} more would pass its limit of {limit:,}."
+        raise Rejected("quota_exceeded", detail, 403)
