@@ -1,5 +1,6 @@
 """What all lists share: `where`, `limit`, `cursor`, and the link to the next page."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -30,14 +31,19 @@ CursorQuery = Annotated[
 ]
 
 
-def conditions(where: str | dict[str, Any] | None) -> tuple[Condition, ...]:
-    """Returns: the conditions of a `where`.
+Where = str | dict[str, Any] | None
+
+
+def conditions(
+    where: Where, read: Callable[[Where], tuple[Condition, ...]] = parse
+) -> tuple[Condition, ...]:
+    """Returns: the conditions of a `where`, by default on documents.
 
     Raises:
         InvalidInput: it cannot be used; pointers begin with /where.
     """
     try:
-        return parse(where)
+        return read(where)
     except InvalidWhere as error:
         errors = [
             FieldError(pointer=f"/where{one.pointer}", detail=one.detail) for one in error.errors
@@ -51,4 +57,5 @@ def link_next(request: Request, response: Response, cursor: str | None) -> None:
     if cursor is not None:
         kept = [(name, value) for name, value in request.query_params.items() if name != "cursor"]
         query = urlencode([*kept, ("cursor", cursor)])
-        response.headers["Link"] = f'<{request.scope["path"]}?{query}>; rel="next"'
+        base = request.app.state.gateway.settings.public_base
+        response.headers["Link"] = f'<{base}{request.scope["path"]}?{query}>; rel="next"'

@@ -1,5 +1,6 @@
 """Compiles `where` to OpenSearch filters on the entries of the index."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from gateway.errors import InvalidInput
@@ -18,23 +19,31 @@ def filters(conditions: tuple[Condition, ...]) -> list[Clause]:
     Raises:
         InvalidInput: on `status`, which the index does not hold: what is found is completed.
     """
-    return [_clause(one) for one in conditions]
+    return [_clause(one, _of_document) for one in conditions]
 
 
-def _clause(condition: Condition) -> Clause:
+def body_filters(conditions: tuple[Condition, ...]) -> list[Clause]:
+    """Returns: one filter clause for each condition on the body of an object."""
+    return [_clause(one, _attribute) for one in conditions]
+
+
+def _clause(condition: Condition, compared: Callable[[Condition], Clause]) -> Clause:
+    negated = _positive(condition)
+    if negated is not None:
+        return {"bool": {"must_not": [_clause(negated, compared)]}}
+    if condition.op is Op.IN:
+        choices: Any = condition.value
+        each = [Condition(condition.name, condition.path, Op.EQ, one) for one in choices]
+        alternatives = [_clause(one, compared) for one in each]
+        return {"bool": {"should": alternatives, "minimum_should_match": 1}}
+    return compared(condition)
+
+
+def _of_document(condition: Condition) -> Clause:
     if condition.name == "status":
         raise InvalidInput.at(
             "/where/status", "search finds completed documents only; list them by status instead"
         )
-    negated = _positive(condition)
-    if negated is not None:
-        return {"bool": {"must_not": [_clause(negated)]}}
-    if condition.op is Op.IN:
-        choices: Any = condition.value
-        alternatives = [
-            _clause(Condition(condition.name, condition.path, Op.EQ, one)) for one in choices
-        ]
-        return {"bool": {"should": alternatives, "minimum_should_match": 1}}
     return _native(condition) if condition.name in _NATIVE else _attribute(condition)
 
 

@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas.api.search import Facet, Group, Mode
-from schemas.indexes import CANDIDATES
+from schemas.indexes import CANDIDATES, Kind
 
 Json = dict[str, Any]
 
-_SOURCE: Final = ("document_id", "version", "ordinal", "page", "start", "end", "content")
+_SOURCE: Final = (
+    "kind",
+    "document_id",
+    "version",
+    "title",
+    "ordinal",
+    "page",
+    "start",
+    "end",
+    "content",
+)
 _FACET_VALUES: Final = 50
 _CLAUSES: Final = 2
 _SHARDS: Final = 16
@@ -18,7 +28,10 @@ _SHARDS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One search: what to look for, how, and which hits of the ranking."""
+    """One search: what to look for, how, and which hits of the ranking.
+
+    `filters` say where to look, and what must hold of what is found there.
+    """
 
     q: str
     mode: Mode
@@ -31,7 +44,7 @@ class Search:
 
     @property
     def grouped_here(self) -> bool:
-        """Whether hits are grouped by document in this process.
+        """Whether hits are grouped by document or object in this process.
 
         OpenSearch 3.6 loses one group a shard when it collapses a hybrid query, of any rank.
         """
@@ -60,7 +73,7 @@ def page_body(wanted: Search, scope: Sequence[Json], markers: Markers) -> Json:
 
 
 def candidates_body(wanted: Search, scope: Sequence[Json]) -> Json:
-    """Returns: the request for all candidates' documents, best first, without their texts."""
+    """Returns: the request for what all candidates are of, best first, without their texts."""
     return {
         "size": CANDIDATES * _CLAUSES * _SHARDS,
         "track_total_hits": False,
@@ -131,6 +144,9 @@ def _aggregations(wanted: Search) -> Json:
 
 def _facet(facet: Facet, group: Group) -> Json:
     terms: Json = {"terms": {"field": facet.value, "size": _FACET_VALUES}}
+    if facet is Facet.KIND:
+        # Entries that an older release has written do not say that they are of documents.
+        terms["terms"]["missing"] = Kind.DOCUMENT
     if group is Group.DOCUMENTS:
         # Counts are of chunks, before they are collapsed.
         terms["aggs"] = {"documents": {"cardinality": {"field": "document_id"}}}

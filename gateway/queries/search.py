@@ -1,22 +1,20 @@
 """Searches: by words, by meaning, or both, within what the caller may see."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from opensearchpy import AsyncOpenSearch, NotFoundError, OpenSearchException, TransportError
-from sqlalchemy import select
 
-from gateway.database import Reader, Row
+from gateway.database import Reader
 from gateway.errors import Unavailable
-from gateway.highlights import passages, spans
 from gateway.principal import Principal
+from gateway.queries.hits import Hit, current
 from gateway.queries.rankings import Markers, Search, candidates_body, entries_body, page_body
-from gateway.queries.scope import owned, owned_entries
-from schemas.api.search import Facet, FacetCount, SearchHit
+from gateway.queries.scope import owned_entries
+from schemas.api.search import Facet, FacetCount
 from schemas.indexes import PIPELINE
-from schemas.tables import DOCUMENTS
 
 Json = dict[str, Any]
 
@@ -50,7 +48,7 @@ class Place:
 class Found:
     """What a search found; `more` tells whether the ranking goes on."""
 
-    hits: list[SearchHit]
+    hits: list[Hit]
     facets: dict[str, list[FacetCount]]
     more: bool
     took_ms: int
@@ -77,14 +75,8 @@ async def run(
     markers = Markers(*(f"\ue000{secrets.token_hex(8)}\ue001" for _ in range(2)))
     asking = _Asking(client, place, owned_entries(principal), markers)
     ranked = await (asking.grouped(wanted) if wanted.grouped_here else asking.page(wanted))
-    page = ranked.hits[: wanted.limit]
-    rows = await _current(reader, principal, [hit["_source"] for hit in page])
     return Found(
-        hits=[
-            _shown(hit, rows[hit["_source"]["document_id"]], markers)
-            for hit in page
-            if _is_current(hit, rows)
-        ],
+        hits=await current(reader, principal, ranked.hits[: wanted.limit], markers),
         facets=_counts(ranked.aggregations),
         more=len(ranked.hits) > wanted.limit,
         took_ms=ranked.took_ms,
@@ -106,7 +98,7 @@ class _Asking:
         return _Ranked(answer["hits"]["hits"], answer.get("aggregations", {}), int(answer["took"]))
 
     async def grouped(self, wanted: Search) -> _Ranked:
-        """Returns: the page of documents, each by its best entry, cut from all candidates."""
+        """Returns: the page of documents and objects, each by its best entry, of all candidates."""
         found = await self._ask(candidates_body(wanted, self.scope))
         best: dict[str, Json] = {}
         for hit in found["hits"]["hits"]:
@@ -119,7 +111,7 @@ class _Asking:
             answer = await self._ask(entries_body(wanted, self.scope, ids, self.markers))
             whole = {hit["_id"]: hit for hit in answer["hits"]["hits"]}
             took_ms += int(answer["took"])
-        # An entry may have gone between the two; its document is dropped as it would be later on.
+        # An entry may have gone between the two; it is dropped as it would be later on.
         hits = [
             {**whole[hit["_id"]], "_score": hit["_score"]} for hit in chosen if hit["_id"] in whole
         ]
@@ -165,59 +157,3 @@ def _count(name: str, bucket: Mapping[str, Any]) -> FacetCount:
     value = bool(bucket["key"]) if name == Facet.NEEDS_REVIEW else bucket["key"]
     documents = bucket.get("documents", {}).get("value", bucket["doc_count"])
     return FacetCount(value=value, count=documents)
-
-
-async def _current(
-    reader: Reader, principal: Principal, sources: Sequence[Mapping[str, Any]]
-) -> dict[str, Row]:
-    ids = {source["document_id"] for source in sources}
-    if not ids:
-        return {}
-    columns = DOCUMENTS.c
-    statement = select(
-        columns.document_id,
-        columns.indexed_version,
-        columns.title,
-        columns.filename,
-        columns.type,
-        columns.content_type,
-        columns.status,
-        columns.needs_review,
-        columns.created_at,
-    ).where(
-        columns.document_id.in_(ids), columns.deleted_at.is_(None), *owned(DOCUMENTS, principal)
-    )
-    return {row["document_id"]: row for row in await reader.rows(statement, principal.gpt_id)}
-
-
-def _is_current(hit: Mapping[str, Any], rows: Mapping[str, Row]) -> bool:
-    source = hit["_source"]
-    row = rows.get(source["document_id"])
-    # An entry may be ahead of the row for the moment between the index and the commit.
-    return row is not None and source["version"] >= (row["indexed_version"] or 0)
-
-
-def _shown(hit: Mapping[str, Any], row: Row, markers: Markers) -> SearchHit:
-    source = hit["_source"]
-    [marked] = hit.get("highlight", {}).get("content", [""])
-    return SearchHit(
-        document_id=source["document_id"],
-        score=max(0.0, float(hit["_score"] or 0.0)),
-        title=row["title"],
-        filename=row["filename"],
-        type=row["type"],
-        content_type=row["content_type"],
-        status=row["status"],
-        needs_review=row["needs_review"],
-        created_at=row["created_at"],
-        ordinal=source["ordinal"],
-        page=source["page"],
-        start=source["start"],
-        end=source["end"],
-        highlights=passages(
-            source["content"],
-            spans(marked, markers.opening, markers.closing),
-            source["page"],
-            source["start"],
-        ),
-    )

@@ -1,22 +1,32 @@
-"""Search over what documents say."""
+"""Search over what documents and the objects of collections say."""
 
-import json
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.deps import CallerDep, SecuredRoute, StateDep
 from gateway.errors import InvalidInput, Unavailable
-from gateway.lists import CursorQuery, WhereQuery, conditions, link_next
+from gateway.lists import CursorQuery, Where, WhereQuery, link_next
 from gateway.live_index import Live
 from gateway.principal import Principal
 from gateway.queries import search
-from gateway.queries.entries import filters
+from gateway.queries.places import DOCUMENTS, narrowed, resolved
 from gateway.queries.rankings import Search
 from gateway.queries.search import Found, IndexGone, Place
 from gateway.state import State
-from schemas.api.search import DEFAULT_LIMIT, MAX_LIMIT, Facet, Group, Mode, SearchInput, SearchPage
+from schemas.api.search import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    MAX_PLACES,
+    PLACE_PATTERN,
+    Facet,
+    Group,
+    Mode,
+    SearchInput,
+    SearchPage,
+)
 from schemas.api.search import Query as Words
 
 router = APIRouter(prefix="/v1/search", tags=["search"], route_class=SecuredRoute)
@@ -42,29 +52,41 @@ async def search_documents(
     caller: CallerDep,
     q: Annotated[Words, Query(description="What to look for: words, or a question.")],
     mode: Annotated[Mode, Query(description="By words, by meaning, or both.")] = Mode.HYBRID,
+    within: Annotated[
+        str,
+        Query(
+            alias="in",
+            max_length=2000,
+            description="Where to look: documents, collections/<name>, or collections for all of "
+            "them; with commas between.",
+        ),
+    ] = DOCUMENTS,
     where: WhereQuery = None,
     group: Annotated[
-        Group, Query(description="One hit a document, or each chunk.")
+        Group, Query(description="One hit a document or object, or each chunk.")
     ] = Group.DOCUMENTS,
     facets: Annotated[
         str | None,
-        Query(max_length=100, description="What to count hits by: type,content_type,needs_review."),
+        Query(
+            max_length=100,
+            description="What to count hits by: type,content_type,needs_review,kind,collection.",
+        ),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Hits of a page.")] = DEFAULT_LIMIT,
     cursor: CursorQuery = None,
 ) -> SearchPage:
-    """Finds documents by words and by meaning; answers passages with page and offsets."""
+    """Finds documents and objects by words and by meaning; answers passages with offsets."""
     wanted = Search(
         q=q,
         mode=mode,
-        filters=tuple(filters(conditions(where))),
+        filters=(),
         group=group,
         facets=_facets(facets),
         offset=0,
         limit=limit,
         vector=None,
     )
-    page = await _page(state, caller, wanted, cursor)
+    page = await _page(state, caller, wanted, _Within(_places(within), where, cursor))
     link_next(request, response, page.next_cursor)
     return page
 
@@ -77,17 +99,29 @@ async def search_documents_by_body(
     wanted = Search(
         q=body.q,
         mode=body.mode,
-        filters=tuple(filters(conditions(body.where))),
+        filters=(),
         group=body.group,
         facets=tuple(dict.fromkeys(body.facets)),
         offset=0,
         limit=body.limit,
         vector=None,
     )
-    return await _page(state, caller, wanted, body.cursor)
+    within = _Within(tuple(body.within), body.where, body.cursor)
+    return await _page(state, caller, wanted, within)
 
 
-async def _page(state: State, caller: Principal, wanted: Search, cursor: str | None) -> SearchPage:
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """What narrows a search, as it was given."""
+
+    names: tuple[str, ...]
+    where: Where
+    cursor: str | None
+
+
+async def _page(state: State, caller: Principal, wanted: Search, within: _Within) -> SearchPage:
+    places = await resolved(state.reader, caller, within.names)
+    narrow = narrowed(places, within.where)
     bound = (
         "search",
         caller.gpt_id,
@@ -95,16 +129,18 @@ async def _page(state: State, caller: Principal, wanted: Search, cursor: str | N
         wanted.q,
         wanted.mode,
         wanted.group,
-        json.dumps(wanted.filters),
+        narrow.bound,
     )
+    cursor = within.cursor
     offset = 0 if cursor is None else int(state.cursors.open(cursor, *bound)[0])
-    found, answered, notices = await _found(state, caller, replace(wanted, offset=offset))
+    asked = replace(wanted, offset=offset, filters=narrow.clauses)
+    found, answered, notices = await _found(state, caller, asked)
     state.metrics.searches.labels(wanted.mode, answered).inc()
     following = offset + wanted.limit
     more = found.more and following < MAX_OFFSET
     return SearchPage(
         mode=answered,
-        notices=notices,
+        notices=[*narrow.notices, *notices],
         items=found.hits,
         facets=found.facets,
         next_cursor=state.cursors.seal([following], *bound) if more else None,
@@ -138,6 +174,15 @@ async def _embedded(state: State, live: Live, wanted: Search) -> tuple[Search, l
     if vector is None:
         return replace(wanted, mode=Mode.KEYWORD), [_NO_VECTOR]
     return replace(wanted, vector=tuple(vector)), []
+
+
+def _places(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    wrong = [name for name in names if not re.fullmatch(PLACE_PATTERN, name)]
+    if wrong or not 1 <= len(names) <= MAX_PLACES:
+        detail = f"name 1 to {MAX_PLACES} of documents, collections and collections/<name>"
+        raise InvalidInput.at("/query/in", detail)
+    return names
 
 
 def _facets(text: str | None) -> tuple[Facet, ...]:

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from schemas.api.model import Input, Output, Text
+from schemas.indexes import Kind
 from schemas.states import Status
 
 
@@ -19,7 +20,7 @@ class Mode(StrEnum):
 
 
 class Group(StrEnum):
-    """What a hit is: a document by its best part, or every part on its own."""
+    """What a hit is: a document or object by its best part, or every part on its own."""
 
     DOCUMENTS = "documents"
     CHUNKS = "chunks"
@@ -31,7 +32,14 @@ class Facet(StrEnum):
     TYPE = "type"
     CONTENT_TYPE = "content_type"
     NEEDS_REVIEW = "needs_review"
+    KIND = "kind"
+    COLLECTION = "collection"
 
+
+PLACE_PATTERN = r"^(documents|collections(/[a-z][a-z0-9_-]{0,62})?)$"
+MAX_PLACES = 20
+
+PlaceName = Annotated[str, StringConstraints(pattern=PLACE_PATTERN)]
 
 Query = Annotated[Text, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
 DEFAULT_LIMIT = 10
@@ -43,11 +51,24 @@ class SearchInput(Input):
 
     q: Query = Field(description="What to look for: words, or a question.")
     mode: Mode = Field(default=Mode.HYBRID, description="By words, by meaning, or both.")
-    where: dict[str, Any] | None = Field(
-        default=None, description='Conditions, as in {"type": "invoice"}; all of them hold.'
+    within: list[PlaceName] = Field(
+        default=["documents"],
+        alias="in",
+        min_length=1,
+        max_length=MAX_PLACES,
+        description="Where to look: documents, collections/<name>, or collections for all of them.",
     )
-    group: Group = Field(default=Group.DOCUMENTS, description="One hit a document, or each chunk.")
-    facets: list[Facet] = Field(default=[], max_length=3, description="What to count hits by.")
+    where: dict[str, Any] | None = Field(
+        default=None,
+        description='Conditions, as in {"type": "invoice"}; all of them hold. Names of objects are '
+        'paths into the body: {"mood": {"gte": 7}}.',
+    )
+    group: Group = Field(
+        default=Group.DOCUMENTS, description="One hit a document or object, or each chunk."
+    )
+    facets: list[Facet] = Field(
+        default=[], max_length=len(Facet), description="What to count hits by."
+    )
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Hits of a page.")
     cursor: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
         default=None, description="next_cursor of the page before; the rest unchanged."
@@ -64,7 +85,7 @@ class Match(Output):
 class Highlight(Output):
     """A passage that shows why a hit was found."""
 
-    page: int = Field(description="Page, counted from 1.")
+    page: int = Field(description="Page, counted from 1; an object's text is one page.")
     start: int = Field(description="First character, as an offset into the page's text.")
     end: int = Field(description="Offset behind its last character.")
     text: str = Field(description="The passage.")
@@ -74,6 +95,7 @@ class Highlight(Output):
 class SearchHit(Output):
     """A document, by the part of it that fits best, or a part of one."""
 
+    kind: Literal[Kind.DOCUMENT]
     document_id: str
     score: float = Field(description="Only comparable within one answer.")
     title: str | None
@@ -90,6 +112,23 @@ class SearchHit(Output):
     highlights: list[Highlight] = Field(description="At least one passage.")
 
 
+class ObjectHit(Output):
+    """An object of a collection, by the part of its text that fits best, or a part of one."""
+
+    kind: Literal[Kind.OBJECT]
+    id: str
+    collection: str
+    key: str | None
+    title: str | None = Field(description="What stands where the collection's search.title points.")
+    score: float = Field(description="Only comparable within one answer.")
+    version: int = Field(description="The object's version, which the passages are of.")
+    created_at: datetime
+    updated_at: datetime
+    ordinal: int = Field(description="Which chunk of its text it is.")
+    highlights: list[Highlight] = Field(description="At least one passage.")
+    url: str = Field(description="Where the whole object is.")
+
+
 class FacetCount(Output):
     """How many hits have one value."""
 
@@ -102,7 +141,7 @@ class SearchPage(Output):
 
     mode: Mode = Field(description="How it was searched.")
     notices: list[str] = Field(description="What a reader should know, such as a poorer mode.")
-    items: list[SearchHit]
+    items: list[Annotated[SearchHit | ObjectHit, Field(discriminator="kind")]]
     facets: dict[str, list[FacetCount]] = Field(description="Counts by name, most first.")
     next_cursor: str | None = Field(description="Give it as cursor for the next page.")
     has_more: bool
