@@ -24,3 +24,13 @@ def owned_entries(principal: Principal) -> list[dict[str, Any]]:
     if principal.subject is not None:
         clauses.append({"term": {"subject": principal.subject}})
     return clauses
+
+
+def seen(principal: Principal) -> tuple[str, tuple[str, ...]]:
+    """Returns: SQL to add to a condition on the objects `o`, and the value in it if there is one.
+
+    The tenant is a condition of the statement itself; this is the end user's part.
+    """
+    if principal.subject is None:
+        return "", ()
+    return " AND o.subject = %s", (principal.subject,)

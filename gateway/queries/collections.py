@@ -1,0 +1,60 @@
+"""Reads of collections: one, and a page of them by name."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.direct import Direct
+from gateway.errors import NotFound
+from gateway.principal import Principal
+from gateway.queries.objects import TIME
+
+_JSON: Final = f"""json_build_object(
+'name', name, 'gpt_id', gpt_id, 'description', description, 'schema', json_schema,
+'search', search, 'indexes', indexes, 'indexes_ready', shape = shaped,
+'keep_versions', keep_versions, 'default_ttl_s', default_ttl_s, 'max_objects', max_objects,
+'max_bytes', max_bytes, 'object_count', object_count, 'byte_count', byte_count,
+'version', version, 'sequence', sequence, 'created_at', to_char(created_at, '{TIME}'),
+'updated_at', to_char(updated_at, '{TIME}'))::text"""
+_FROM: Final = "FROM collections WHERE gpt_id = %s AND deleted_at IS NULL"
+_ONE: Final = f"SELECT version, {_JSON} {_FROM} AND name = %s"
+_PAGE: Final = f"""
+SELECT name, {_JSON} {_FROM} AND name > %s ORDER BY name LIMIT %s"""
+_SHAPE: Final = f"SELECT indexes, shape = shaped {_FROM} AND name = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which indexes a collection declares, and whether all its objects are in them by now."""
+
+    indexes: dict[str, Any]
+    ready: bool
+
+
+def missing(name: str) -> NotFound:
+    """Returns: the error that there is no collection of that name."""
+    return NotFound(f"there is no collection {name}; GET …/collections lists those that there are")
+
+
+async def one(direct: Direct, principal: Principal, name: str) -> tuple[int, str]:
+    """Returns: a collection's version and its JSON. Raises: NotFound: there is none."""
+    row = await direct.row(principal.gpt_id, _ONE, (principal.gpt_id, name))
+    if row is None:
+        raise missing(name)
+    return row[0], row[1]
+
+
+async def page(
+    direct: Direct, principal: Principal, limit: int, after: str
+) -> list[tuple[str, str]]:
+    """Returns: name and JSON of up to `limit` collections behind a name, by name."""
+    given = (principal.gpt_id, after, limit)
+    found = await direct.rows(principal.gpt_id, _PAGE, given)
+    return [(row[0], row[1]) for row in found]
+
+
+async def shape(direct: Direct, principal: Principal, name: str) -> Shape:
+    """Returns: what of a collection is indexed. Raises: NotFound: there is none."""
+    row = await direct.row(principal.gpt_id, _SHAPE, (principal.gpt_id, name))
+    if row is None:
+        raise missing(name)
+    return Shape(indexes=row[0], ready=row[1])

@@ -1,0 +1,116 @@
+"""Reads of objects: one, by id or by key, as ready JSON.
+
+Postgres writes the JSON that clients get, so that no body is parsed on its way out.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.direct import Direct
+from gateway.principal import Principal
+from gateway.queries.scope import seen
+
+TIME: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+"""RFC 3339 in UTC with microseconds, in the language of to_char."""
+
+HEAD: Final = f"""'{{"id":"' || o.object_id || '","gpt_id":"' || o.gpt_id
+|| '","collection":"' || c.name || '","key":' || coalesce(to_json(o.key)::text, 'null')
+|| ',"version":' || o.version || ',"size_bytes":' || o.size_bytes
+|| ',"created_at":"' || to_char(o.created_at, '{TIME}')
+|| '","updated_at":"' || to_char(o.updated_at, '{TIME}')
+|| '","expires_at":' || coalesce('"' || to_char(o.expires_at, '{TIME}') || '"', 'null')
+|| ',"body":'"""
+"""An object's JSON up to its body, of the rows `c` of its collection and `o` of its own."""
+
+ALIVE: Final = "o.deleted_at IS NULL AND (o.expires_at IS NULL OR o.expires_at > now())"
+"""That an object is there, neither deleted nor past its time."""
+
+_ONE: Final = f"""
+SELECT o.version, c.name, o.object_id, {HEAD}, o.body::text
+FROM tenant_objects o JOIN collections c ON c.collection_id = o.collection_id
+WHERE c.deleted_at IS NULL AND {ALIVE} AND o.gpt_id = %s AND """
+_BY_ID: Final = _ONE + "o.object_id = %s"
+_BY_KEY: Final = f"""
+{_ONE} c.gpt_id = o.gpt_id AND c.name = %s AND o.key = %s
+AND coalesce(o.subject, '') = %s
+"""
+_ANY_BY_KEY: Final = f"""
+{_ONE} c.gpt_id = o.gpt_id AND c.name = %s AND o.key = %s
+ORDER BY coalesce(o.subject, '') LIMIT 1
+"""
+_WHERE: Final = """
+SELECT c.name, o.version, c.deleted_at IS NULL AND o.deleted_at IS NULL
+       AND (o.expires_at IS NULL OR o.expires_at > now())
+FROM tenant_objects o JOIN collections c ON c.collection_id = o.collection_id
+WHERE o.object_id = %s AND o.gpt_id = %s"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One object: its JSON is `head`, the JSON of its body, and a brace."""
+
+    version: int
+    collection: str
+    object_id: str
+    head: str
+    body: str
+
+    @property
+    def json(self) -> bytes:
+        """Returns: the object as clients see it."""
+        return f"{self.head}{self.body}}}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """In which collection an object is or was; `alive`: it still is."""
+
+    collection: str
+    version: int
+    alive: bool
+
+
+async def by_id(direct: Direct, principal: Principal, object_id: str) -> Found | None:
+    """Returns: an object that this caller sees, if it is there."""
+    scope, subject = seen(principal)
+    given = (principal.gpt_id, object_id, *subject)
+    row = await direct.row(principal.gpt_id, _BY_ID + scope, given)
+    return None if row is None else Found(*row)
+
+
+async def by_key(direct: Direct, principal: Principal, name: str, key: str) -> Found | None:
+    """Returns: the object of that key in the collection of that name, if it is there.
+
+    A caller without a subject gets the one that belongs to no end user before any that does.
+    """
+    given = (principal.gpt_id, name, key)
+    if principal.subject is None:
+        row = await direct.row(principal.gpt_id, _ANY_BY_KEY, given)
+    else:
+        row = await direct.row(principal.gpt_id, _BY_KEY, (*given, principal.subject))
+    return None if row is None else Found(*row)
+
+
+async def located(direct: Direct, principal: Principal, object_id: str) -> Located | None:
+    """Returns: where an object is, or was before it was deleted; none where nothing is known."""
+    scope, subject = seen(principal)
+    given = (object_id, principal.gpt_id, *subject)
+    row = await direct.row(principal.gpt_id, _WHERE + scope, given)
+    return None if row is None else Located(*row)
+
+
+_BODY: Final = """
+SELECT body::text FROM tenant_objects WHERE object_id = %(id)s AND gpt_id = %(gpt_id)s
+AND version = %(version)s AND deleted_at IS NULL
+UNION ALL
+SELECT body::text FROM object_versions WHERE object_id = %(id)s AND gpt_id = %(gpt_id)s
+AND version = %(version)s
+LIMIT 1
+"""
+
+
+async def body(direct: Direct, gpt_id: str, object_id: str, version: int) -> str | None:
+    """Returns: the JSON of the body that an object had at a version, if it is still kept."""
+    given = {"id": object_id, "gpt_id": gpt_id, "version": version}
+    row = await direct.row(gpt_id, _BODY, given)
+    return None if row is None else str(row[0])

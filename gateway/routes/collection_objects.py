@@ -1,0 +1,181 @@
+"""The objects of one collection: lists of them, new ones, and those that have a key."""
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from gateway import bodies, writes
+from gateway.deps import CallDep, CallerDep, SecuredRoute, StateDep
+from gateway.errors import NotFound
+from gateway.lists import CursorQuery, link_next
+from gateway.preconditions import (
+    IfMatch,
+    IfNoneMatch,
+    IfVersionQuery,
+    only_if_absent,
+    wanted_version,
+)
+from gateway.queries import collections, object_pages, objects
+from gateway.queries.object_pages import MOST_COUNTED, Wanted
+from gateway.routes.collections import PREFIX, GptPath, NamePath, next_page, taking
+from gateway.routes.objects import shown
+from schemas.api.collections import (
+    Deleted,
+    ObjectInput,
+    ObjectPage,
+    ObjectReplacement,
+    StoredObject,
+)
+from schemas.api.requests import RequestState
+from schemas.writes import MAX_KEY_CHARS, CreateObject, DeleteObject, PutObject
+
+router = APIRouter(prefix=PREFIX + "/{name}/objects", tags=["objects"], route_class=SecuredRoute)
+
+MODELS: Final = (ObjectInput, ObjectReplacement)
+
+KeyPath = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=MAX_KEY_CHARS,
+        pattern=r"^[^\x00-\x1f/]+$",
+        description="The object's key, percent-encoded.",
+    ),
+]
+_PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}}
+
+
+@router.post(
+    "",
+    response_model=None,
+    responses={**_PENDING, 201: {"model": StoredObject}},
+    status_code=201,
+    openapi_extra=taking(ObjectInput),
+)
+async def create_object(
+    *, gpt_id: GptPath, name: NamePath, request: Request, state: StateDep, call: CallDep
+) -> Response:
+    """Creates an object; waits 10 s by default. 409 if another object has its key.
+
+    Who may have to repeat a call sends an idempotency_key, or uses PUT with a key instead.
+    """
+    given = await bodies.read(request, ObjectInput)
+    await bodies.check_size(request, given.body)
+    operation = CreateObject(key=given.key, body=given.body, ttl_s=given.ttl_s)
+    return await writes.write_object(state, call, request, name, operation)
+
+
+@router.get("", response_model=None, responses={200: {"model": ObjectPage}})
+async def list_objects(
+    *,
+    gpt_id: GptPath,
+    name: NamePath,
+    request: Request,
+    state: StateDep,
+    caller: CallerDep,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most items of a page.")] = 50,
+    order: Annotated[
+        Literal["asc", "desc"], Query(description="Oldest first (asc) or newest first (desc).")
+    ] = "asc",
+    cursor: CursorQuery = None,
+    count: Annotated[
+        bool, Query(description="Say in total how many match; counts up to 10,000.")
+    ] = False,
+) -> Response:
+    """Lists objects in the order of their creation, by pages.
+
+    A page may end before limit, so that it has at most about 90,000 characters; has_more tells.
+    """
+    bound = ("objects", caller.gpt_id, caller.subject or "", name, order)
+    after = None
+    if cursor is not None:
+        created_at, object_id = state.cursors.open(cursor, *bound)
+        after = (str(created_at), str(object_id))
+    wanted = Wanted(name=name, limit=limit, order=order, after=after)
+    page = await object_pages.page(state.direct, caller, wanted)
+    if page is None:
+        raise collections.missing(name)
+    following = None
+    if page.has_more:
+        last = page.items[-1]
+        following = state.cursors.seal([last.created_at, last.object_id], *bound)
+    items = ",".join([f"{item.head}{item.body}}}" for item in page.items])
+    total = '"total":null,"total_is":null'
+    if count:
+        number = await object_pages.count(state.direct, caller, wanted)
+        kind = "exact" if number <= MOST_COUNTED else "at_least"
+        total = f'"total":{min(number, MOST_COUNTED)},"total_is":"{kind}"'
+    response = writes.answer(f'{{"items":[{items}],{next_page(following)},{total}}}'.encode())
+    link_next(request, response, following)
+    return response
+
+
+@router.get("/by-key/{key}", response_model=None, responses={200: {"model": StoredObject}})
+async def get_object_by_key(
+    *,
+    gpt_id: GptPath,
+    name: NamePath,
+    key: KeyPath,
+    state: StateDep,
+    caller: CallerDep,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """One object, by its key in the collection."""
+    found = await objects.by_key(state.direct, caller, name, key)
+    if found is None:
+        raise NotFound(f"there is no object with the key {key} in {name}")
+    return shown(found, if_none_match)
+
+
+@router.put(
+    "/by-key/{key}",
+    response_model=None,
+    responses={**_PENDING, 200: {"model": StoredObject}, 201: {"model": StoredObject}},
+    openapi_extra=taking(ObjectReplacement),
+)
+async def put_object_by_key(
+    *,
+    gpt_id: GptPath,
+    name: NamePath,
+    key: KeyPath,
+    request: Request,
+    state: StateDep,
+    call: CallDep,
+    if_absent: Annotated[bool, Query(description="Only if there is none yet, else 412.")] = False,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Creates or replaces the object with that key, so that repeating it is harmless.
+
+    Waits 10 s by default.
+    """
+    given = await bodies.read(request, ObjectReplacement)
+    await bodies.check_size(request, given.body)
+    operation = PutObject(
+        key=key,
+        body=given.body,
+        ttl_s=given.ttl_s,
+        if_version=wanted_version(given.if_version, if_match),
+        if_absent=only_if_absent(if_none_match, if_absent=if_absent),
+    )
+    return await writes.write_object(state, call, request, name, operation)
+
+
+@router.delete(
+    "/by-key/{key}", response_model=None, responses={**_PENDING, 200: {"model": Deleted}}
+)
+async def delete_object_by_key(
+    *,
+    gpt_id: GptPath,
+    name: NamePath,
+    key: KeyPath,
+    request: Request,
+    state: StateDep,
+    call: CallDep,
+    purge: Annotated[bool, Query(description="Remove its earlier versions too.")] = False,
+    if_version: IfVersionQuery = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Deletes the object with that key; its last versions stay unless purge=true."""
+    operation = DeleteObject(key=key, purge=purge, if_version=wanted_version(if_version, if_match))
+    return await writes.write_object(state, call, request, name, operation)

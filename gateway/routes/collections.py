@@ -1,0 +1,186 @@
+"""Collections: what a tenant keeps its objects in."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel
+
+from gateway import bodies, writes
+from gateway.deps import CallDep, CallerDep, SecuredRoute, StateDep
+from gateway.lists import CursorQuery, link_next
+from gateway.preconditions import (
+    IfMatch,
+    IfNoneMatch,
+    IfVersionQuery,
+    etag,
+    is_known,
+    wanted_version,
+)
+from gateway.queries import collections
+from schemas.api.collections import (
+    Collection,
+    CollectionChange,
+    CollectionInput,
+    CollectionPage,
+    Deleted,
+)
+from schemas.api.requests import RequestState
+from schemas.envelope import GPT_ID_PATTERN
+from schemas.writes import NAME_PATTERN, DefineCollection, DropCollection, SearchSettings
+
+PREFIX: Final = "/v1/gpts/{gpt_id}/collections"
+MODELS: Final = (CollectionInput, CollectionChange, SearchSettings)
+
+router = APIRouter(prefix=PREFIX, tags=["collections"], route_class=SecuredRoute)
+
+GptPath = Annotated[str, Path(pattern=GPT_ID_PATTERN, description="Your tenant.")]
+NamePath = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of the collection.")]
+
+_PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}}
+_ONE: Final[dict[int | str, dict[str, Any]]] = {200: {"model": Collection}}
+_CHANGED: Final = {**_ONE, **_PENDING}
+_LARGEST_SCHEMA_LEVELS: Final = 2
+
+
+def taking(*models: type[BaseModel], kind: str = "application/json") -> dict[str, Any]:
+    """Returns: what says in OpenAPI that a call takes a JSON body of one of these models."""
+    names = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in models]
+    schema = names[0] if len(names) == 1 else {"anyOf": names}
+    return {"requestBody": {"required": True, "content": {kind: {"schema": schema}}}}
+
+
+@router.post(
+    "",
+    response_model=None,
+    responses={**_CHANGED, 201: {"model": Collection}},
+    openapi_extra=taking(CollectionInput),
+)
+async def put_collection(
+    *, gpt_id: GptPath, request: Request, state: StateDep, call: CallDep, if_match: IfMatch = None
+) -> Response:
+    """Creates a collection, or changes the one of that name: what is left out stays as it is.
+
+    Waits 10 s by default.
+    """
+    body = await bodies.read(request, CollectionInput)
+    return await _defined(state, call, request, body.name, body, if_match)
+
+
+@router.get("", response_model=None, responses={200: {"model": CollectionPage}})
+async def list_collections(
+    *,
+    gpt_id: GptPath,
+    request: Request,
+    state: StateDep,
+    caller: CallerDep,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most items of a page.")] = 50,
+    cursor: CursorQuery = None,
+) -> Response:
+    """Lists the collections by name, with their settings and counts."""
+    bound = ("collections", caller.gpt_id, caller.subject or "")
+    after = "" if cursor is None else str(state.cursors.open(cursor, *bound)[0])
+    found = await collections.page(state.direct, caller, limit + 1, after)
+    items = found[:limit]
+    following = state.cursors.seal([items[-1][0]], *bound) if len(found) > limit else None
+    body = f'{{"items":[{",".join(text for _, text in items)}],{next_page(following)}}}'
+    response = writes.answer(body.encode())
+    link_next(request, response, following)
+    return response
+
+
+@router.get("/{name}", response_model=None, responses=_ONE)
+async def get_collection(
+    *,
+    gpt_id: GptPath,
+    name: NamePath,
+    state: StateDep,
+    caller: CallerDep,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """One collection: its settings, its schema, how many objects and bytes it has."""
+    version, text = await collections.one(state.direct, caller, name)
+    headers = {"etag": etag(version)}
+    if if_none_match is not None and is_known(version, if_none_match):
+        return Response(None, 304, headers)
+    return writes.answer(text.encode(), headers=headers)
+
+
+@router.patch(
+    "/{name}",
+    response_model=None,
+    responses=_CHANGED,
+    openapi_extra=taking(CollectionChange),
+)
+async def update_collection(
+    *,
+    gpt_id: GptPath,
+    name: NamePath,
+    request: Request,
+    state: StateDep,
+    call: CallDep,
+    if_match: IfMatch = None,
+) -> Response:
+    """Changes a collection: what is left out stays, null resets it; waits 10 s by default.
+
+    check_stored refuses a schema that a stored object does not fit, and names such objects.
+    """
+    body = await bodies.read(request, CollectionChange)
+    return await _defined(state, call, request, name, body, if_match)
+
+
+@router.delete("/{name}", response_model=None, responses={**_PENDING, 200: {"model": Deleted}})
+async def delete_collection(
+    *,
+    gpt_id: GptPath,
+    name: NamePath,
+    request: Request,
+    state: StateDep,
+    call: CallDep,
+    if_version: IfVersionQuery = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Deletes a collection with all its objects and their versions; waits 10 s by default."""
+    operation = DropCollection(if_version=wanted_version(if_version, if_match))
+    found = await writes.ordered(state, call, name, operation)
+    if found.result is None:
+        return writes.pending(found, request)
+    writes.noted(found, request)
+    return writes.deleted(name, found.result["collection"]["version"])
+
+
+async def _defined(
+    state: StateDep,
+    call: CallDep,
+    request: Request,
+    name: str,
+    body: CollectionChange,
+    if_match: str | None,
+) -> Response:
+    """Returns: the collection as it is now, or 202 with where to ask."""
+    settings = body.model_dump(
+        include=body.model_fields_set - {"name", "check_stored", "if_version"}
+    )
+    operation = DefineCollection(
+        **settings,
+        given=tuple(sorted(settings)),
+        must_exist=not isinstance(body, CollectionInput),
+        check_stored=body.check_stored,
+        if_version=wanted_version(body.if_version, if_match),
+    )
+    found = await writes.ordered(state, call, name, operation)
+    if found.result is None:
+        return writes.pending(found, request)
+    writes.noted(found, request)
+    kept = found.result["collection"]
+    headers = {
+        "etag": etag(kept["version"]),
+        "location": f"/v1/gpts/{call.principal.gpt_id}/collections/{name}",
+    }
+    return writes.answer(writes.dumped(kept).encode(), found.result["status"], headers)
+
+
+def next_page(cursor: str | None) -> str:
+    """Returns: what the JSON of every page of a list has in common."""
+    # A cursor has no character that JSON escapes.
+    text = "null" if cursor is None else f'"{cursor}"'
+    return f'"next_cursor":{text},"has_more":{"false" if cursor is None else "true"}'

@@ -1,0 +1,138 @@
+"""Writes of collections and objects: one record each, and the answer that its result becomes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import Request
+from starlette.responses import Response
+
+from gateway.answers import ACCEPTED, COLLECTION_WAIT_S, note_ids
+from gateway.deps import Call
+from gateway.errors import RequestFailed, TooLarge
+from gateway.preconditions import etag
+from gateway.queries import objects
+from gateway.state import State
+from gateway.submission import Order, claim, fingerprint, submit
+from schemas.api.requests import RequestState
+from schemas.states import FINAL, Status
+from schemas.topics import MAX_MESSAGE_BYTES, WRITE_COLLECTION
+from schemas.writes import Operation, WriteBatch, WriteCollection
+
+JSON: Final = "application/json"
+_HEADERS_BYTES: Final = 16 * 1024
+"""What the headers of a record take at most."""
+
+_OBJECT: Final = (
+    "id",
+    "gpt_id",
+    "collection",
+    "key",
+    "version",
+    "size_bytes",
+    "created_at",
+    "updated_at",
+    "expires_at",
+)
+
+
+async def ordered(state: State, call: Call, name: str, operation: Operation) -> RequestState:
+    """Publish an operation on the collection of that name and wait for its result.
+
+    Returns: the request's state: completed, or not final yet.
+
+    Raises:
+        RequestFailed: it failed; the client gets its problem as the answer.
+        TooLarge: the operations of a batch do not fit one record.
+    """
+    message = WriteCollection(collection=name, operation=operation)
+    asked = message.model_dump(mode="json")
+    if isinstance(operation, WriteBatch):
+        _check_record(message)
+    order = Order(
+        topic=WRITE_COLLECTION,
+        key=f"{call.principal.gpt_id}/{name}",
+        message=message,
+        fingerprint=fingerprint(call, asked),
+        document_id=None,
+    )
+    found = await submit(state, call, claim(state, call), order, COLLECTION_WAIT_S)
+    if found.status is Status.FAILED and found.problem is not None:
+        raise RequestFailed(found.problem, found.request_id)
+    return found
+
+
+async def write_object(
+    state: State, call: Call, request: Request, name: str, operation: Operation
+) -> Response:
+    """Returns: the answer to an operation on one object: the object, or 202 with where to ask.
+
+    Raises as `ordered` does.
+    """
+    found = await ordered(state, call, name, operation)
+    if found.status not in FINAL or found.result is None:
+        return pending(found, request)
+    kept = found.result["object"]
+    noted(found, request, object_id=kept["id"])
+    if found.result["change"] == "deleted":
+        return deleted(name, kept["version"], kept["id"], kept["key"])
+    text = (
+        dumped(kept["body"])
+        if "body" in kept
+        else await objects.body(state.direct, kept["gpt_id"], kept["id"], kept["version"])
+    )
+    if text is None:
+        # It has been overwritten so often since that this version is no longer kept.
+        text = "null"
+    head = dumped({field: kept[field] for field in _OBJECT})
+    headers = {"etag": etag(kept["version"]), "location": f"/v1/objects/{kept['id']}"}
+    return answer(f'{head[:-1]},"body":{text}}}'.encode(), found.result["status"], headers)
+
+
+def pending(found: RequestState, request: Request) -> Response:
+    """Returns: 202, with where to ask for what becomes of a request; 200 if it ended so."""
+    noted(found, request)
+    body = found.model_dump_json().encode()
+    if found.status in FINAL:
+        return answer(body)
+    headers = {"location": found.status_url, "retry-after": str(found.retry_after_s)}
+    return answer(body, ACCEPTED, headers)
+
+
+def deleted(
+    collection: str, version: int, object_id: str | None = None, key: str | None = None
+) -> Response:
+    """Returns: the answer to a deletion: 200 with what is gone, since GPTs cannot read a 204."""
+    gone = {
+        "deleted": True,
+        "id": object_id,
+        "collection": collection,
+        "key": key,
+        "version": version,
+    }
+    return answer(dumped(gone).encode())
+
+
+def noted(found: RequestState, request: Request, **ids: str | None) -> None:
+    """Have the edge echo and log the ids of a request."""
+    note_ids(request, found.correlation_id, request_id=found.request_id, **ids)
+
+
+def answer(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Returns: an answer of ready JSON."""
+    return Response(body, status, headers, JSON)
+
+
+def dumped(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Returns: a JSON value as text, with integers of any size as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _check_record(message: WriteCollection) -> None:
+    size = len(message.model_dump_json().encode())
+    limit = MAX_MESSAGE_BYTES - _HEADERS_BYTES
+    if size > limit:
+        raise TooLarge(
+            f"the operations have {size} bytes together, above the limit of {limit}; "
+            "send them as several batches"
+        )

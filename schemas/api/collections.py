@@ -1,0 +1,260 @@
+"""Bodies of the calls on collections and their objects."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.api.model import Input, Output
+from schemas.problems import FieldError
+from schemas.writes import (
+    MAX_OPERATIONS,
+    MAX_VERSIONS,
+    CollectionName,
+    Indexes,
+    Key,
+    ObjectId,
+    SearchSettings,
+    Seconds,
+)
+
+Body = Annotated[
+    dict[str, Any],
+    Field(description="Any JSON object of at most 256 KiB and 64 levels."),
+]
+Patch = Annotated[
+    dict[str, Any],
+    Field(description="JSON Merge Patch (RFC 7396): what it names is replaced, null removes."),
+]
+OptionalKey = Annotated[
+    Key | None, Field(description="A name of your own, unique in the collection.")
+]
+TTL = Annotated[
+    Seconds | None, Field(description="Seconds until it is deleted by itself, from now on.")
+]
+IfVersion = Annotated[int | None, Field(ge=0, description="Only if this is its version, else 412.")]
+Description = Annotated[str, StringConstraints(max_length=2000)]
+
+
+class CollectionChange(Input):
+    """What of a collection is to be changed: what is left out stays, null resets it."""
+
+    description: Description | None = Field(default=None, description="What is kept in it.")
+    json_schema: dict[str, Any] | None = Field(
+        default=None, alias="schema", description="JSON Schema (2020-12) that every body must fit."
+    )
+    search: SearchSettings | None = Field(
+        default=None, description="What of its objects /v1/search finds; null: nothing."
+    )
+    indexes: Indexes | None = Field(default=None, description="Which filters an index serves.")
+    keep_versions: int | None = Field(
+        default=None, ge=0, le=MAX_VERSIONS, description="Earlier versions kept of each object."
+    )
+    default_ttl_s: Seconds | None = Field(
+        default=None, description="Lifetime of objects that name none, seconds."
+    )
+    max_objects: int | None = Field(default=None, ge=0, description="Most objects it may have.")
+    max_bytes: int | None = Field(default=None, ge=0, description="Most bytes of all its bodies.")
+    check_stored: bool = Field(
+        default=False, description="Refuse a schema that a stored object does not fit."
+    )
+    if_version: IfVersion = None
+
+
+class CollectionInput(CollectionChange):
+    """A collection to create, or to change if it is there."""
+
+    name: CollectionName = Field(description="Small letters, digits, _ and -; a letter first.")
+
+
+class Collection(Output):
+    """A collection and its counts."""
+
+    name: str = Field(description="Its name.")
+    gpt_id: str = Field(description="The tenant that has it.")
+    description: str | None = Field(description="What is kept in it.")
+    json_schema: dict[str, Any] | None = Field(
+        alias="schema", description="JSON Schema that every body fits."
+    )
+    search: dict[str, Any] | None = Field(description="What of its objects /v1/search finds.")
+    indexes: dict[str, Any] = Field(description="Which filters an index serves.")
+    indexes_ready: bool = Field(description="Whether all objects are in these indexes by now.")
+    keep_versions: int = Field(description="Earlier versions kept of each object.")
+    default_ttl_s: int | None = Field(description="Lifetime of objects that name none, seconds.")
+    max_objects: int | None = Field(description="Most objects it may have; null: the tenant's.")
+    max_bytes: int | None = Field(description="Most bytes of all its bodies; null: the tenant's.")
+    object_count: int = Field(description="How many objects it has.")
+    byte_count: int = Field(description="Bytes of all their bodies.")
+    version: int = Field(description="Raised by every change of the collection; its ETag.")
+    sequence: int = Field(description="Number of the last change of one of its objects.")
+    created_at: datetime = Field(description="When it was created.")
+    updated_at: datetime = Field(description="When it was last changed.")
+
+
+class CollectionPage(Output):
+    """Collections by name."""
+
+    items: list[Collection]
+    next_cursor: str | None = Field(description="Ask with it for the next page; null: no more.")
+    has_more: bool = Field(description="Whether there are more.")
+
+
+class ObjectInput(Input):
+    """An object to create."""
+
+    body: Body
+    key: OptionalKey = None
+    ttl_s: TTL = None
+
+
+class ObjectReplacement(Input):
+    """An object's new body."""
+
+    body: Body
+    ttl_s: TTL = None
+    if_version: IfVersion = None
+
+
+class ObjectMerge(Input):
+    """A change of an object's body."""
+
+    body: Patch
+    ttl_s: TTL = None
+    if_version: IfVersion = None
+
+
+class StoredObject(Output):
+    """An object as it is stored."""
+
+    id: str = Field(description="Its id.")
+    gpt_id: str = Field(description="The tenant that has it.")
+    collection: str = Field(description="The collection that it is in.")
+    key: str | None = Field(description="Its name of your own, if it has one.")
+    version: int = Field(description="Raised by every change; its ETag.")
+    size_bytes: int = Field(description="Size of its body as JSON.")
+    created_at: datetime = Field(description="When it was created.")
+    updated_at: datetime = Field(description="When it was last changed.")
+    expires_at: datetime | None = Field(description="When it is deleted by itself; null: never.")
+    body: dict[str, Any] = Field(description="The object.")
+
+
+class ObjectPage(Output):
+    """Objects in the order of their creation."""
+
+    items: list[StoredObject]
+    next_cursor: str | None = Field(description="Ask with it for the next page; null: no more.")
+    has_more: bool = Field(description="Whether there are more.")
+    total: int | None = Field(description="How many match, if count=true asked for it.")
+    total_is: Literal["exact", "at_least"] | None = Field(
+        description="at_least: there are more than were counted."
+    )
+
+
+class Deleted(Output):
+    """Something that has been deleted."""
+
+    deleted: Literal[True]
+    id: str | None = Field(description="The object's id; null for a collection.")
+    collection: str = Field(description="The collection, or the one that it was in.")
+    key: str | None = Field(description="The object's key, if it had one.")
+    version: int = Field(description="The version that the deletion made.")
+
+
+class BatchOperation(Input):
+    """One operation: create (body), put (id or key, body), merge, patch, delete."""
+
+    op: Literal["create", "put", "merge", "patch", "delete"]
+    id: ObjectId | None = Field(default=None, description="The object, by its id.")
+    key: Key | None = Field(default=None, description="The object, by its key.")
+    body: dict[str, Any] | None = Field(
+        default=None, description="New body (create, put) or merge patch (merge)."
+    )
+    patch: list[dict[str, Any]] | None = Field(
+        default=None, description="JSON Patch (RFC 6902), with op patch.", max_length=1000
+    )
+    ttl_s: TTL = None
+    if_version: IfVersion = None
+    if_absent: bool = Field(default=False, description="With put: only if there is none yet.")
+
+
+class BatchInput(Input):
+    """Operations on one collection, in their order."""
+
+    operations: list[BatchOperation] = Field(min_length=1, max_length=MAX_OPERATIONS)
+    atomic: bool = Field(default=False, description="All or none; else each on its own.")
+
+
+class OperationProblem(Output):
+    """Why one operation was not done."""
+
+    code: str = Field(description="Stable name of the cause.")
+    detail: str = Field(description="What happened and what to do.")
+    errors: list[FieldError] = Field(description="One entry a wrong field.")
+
+
+class BatchOutcome(Output):
+    """What became of one operation."""
+
+    status: int = Field(description="The HTTP status that it would have had alone.")
+    id: str | None = Field(description="The object's id, where it is known.")
+    key: str | None = Field(description="The object's key, if it has one.")
+    version: int | None = Field(description="The object's version now.")
+    problem: OperationProblem | None = Field(description="What went wrong, if something did.")
+
+
+class BatchAnswer(Output):
+    """What became of a batch, in the order of its operations."""
+
+    atomic: bool = Field(description="Whether it was all or none.")
+    failed: int = Field(description="How many operations were not done.")
+    results: list[BatchOutcome]
+
+
+class Change(Output):
+    """The latest change of one object."""
+
+    sequence: int = Field(description="Number of the change within its collection.")
+    id: str = Field(description="The object's id.")
+    key: str | None = Field(description="The object's key, if it has one.")
+    change: Literal["created", "updated", "deleted"] = Field(description="What happened last.")
+    version: int = Field(description="The object's version since then.")
+    changed_at: datetime = Field(description="When that was.")
+    object: StoredObject | None = Field(description="The object as it is now; null once deleted.")
+
+
+class ChangesPage(Output):
+    """What changed in a collection, each object once with its latest change, oldest first."""
+
+    items: list[Change]
+    next_since: int = Field(description="Ask with it for what comes next.")
+    has_more: bool = Field(description="Whether there is more already.")
+    latest: int = Field(description="Number of the collection's last change.")
+
+
+class VersionSummary(Output):
+    """One version of an object."""
+
+    version: int = Field(description="Its number.")
+    size_bytes: int = Field(description="Size of its body as JSON.")
+    written_at: datetime = Field(description="When it was written.")
+    current: bool = Field(description="Whether it is the present one.")
+
+
+class VersionList(Output):
+    """The versions that are kept of an object, newest first."""
+
+    id: str = Field(description="The object's id.")
+    deleted: bool = Field(description="Whether the object is deleted; restoring brings it back.")
+    items: list[VersionSummary]
+
+
+class ObjectVersion(Output):
+    """One version of an object with its body."""
+
+    id: str = Field(description="The object's id.")
+    collection: str = Field(description="The collection that it is in.")
+    version: int = Field(description="Number of the version.")
+    size_bytes: int = Field(description="Size of its body as JSON.")
+    written_at: datetime = Field(description="When it was written.")
+    current: bool = Field(description="Whether it is the present one.")
+    body: dict[str, Any] = Field(description="The object as it was.")
