@@ -3,10 +3,12 @@
 GatewayError
 ├── Unauthorised           401  no key, or not ours
 ├── Forbidden              403  the key is ours, and its scopes do not cover this
+├── GptDisabled            403  the key is ours, and its GPT takes no calls
 ├── NotFound               404  no such thing, or not this tenant's
 │   └── Deleted            404  it was there; its tombstone is
 ├── NotReady               409  handed out, but not worked off far enough
 ├── TooLarge               413  body above the limit
+│   └── BodyTooLarge       413  an object's body above its own
 ├── UnsupportedMediaType   415  neither JSON nor what the call takes
 ├── RangeNotSatisfiable    416  beyond the end of the file
 ├── Malformed              400  not JSON, not multipart, a cursor that is none
@@ -98,6 +100,12 @@ class Forbidden(GatewayError):
     status, code, title = 403, "forbidden", "Forbidden"
 
 
+class GptDisabled(GatewayError):
+    """The key's GPT is disabled."""
+
+    status, code, title = 403, "gpt_disabled", "GPT disabled"
+
+
 class NotFound(GatewayError):
     """Nothing there that this key may see."""
 
@@ -120,6 +128,12 @@ class TooLarge(GatewayError):
     """The body is above the limit."""
 
     status, code, title = 413, "too_large", "Too large"
+
+
+class BodyTooLarge(TooLarge):
+    """The body of one object is above the limit."""
+
+    code, title = "body_too_large", "Body too large"
 
 
 class UnsupportedMediaType(GatewayError):
