@@ -42,6 +42,7 @@ from streams.settings import Settings
 from streams.stage import Reading
 from streams.stages import (
     classify,
+    clear,
     collections,
     complete,
     define,
@@ -57,6 +58,7 @@ from streams.stages import (
     receive,
     redrive,
     reprocess,
+    reshape,
     tenants,
     trial,
     update,
@@ -77,6 +79,8 @@ SETS: dict[str, tuple[str, ...]] = {
         "define",
         "redrive",
         "discard",
+        "reshape",
+        "clear",
         "tenants",
         "forget",
         "ping",
@@ -131,6 +135,8 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
         redrive.stage(database, per_second=settings.redrive_per_second),
         discard.stage(database),
         collections.stage(ids, collections.limits(settings)),
+        reshape.stage(database, ids),
+        clear.stage(database, ids),
         tenants.stage(),
         forget.stage(database, store, ids),
         ping.stage(),

@@ -135,8 +135,7 @@ async def _collections(
 ) -> dict[tuple[str, str], Collection]:
     places = sorted({(each.caller.gpt_id, each.name) for each in asked})
     found = [
-        _collection(row)
-        for row in await rows.fetch(connection, _COLLECTIONS, rows.columns(places))
+        _collection(row) for row in await rows.fetch(connection, _COLLECTIONS, rows.columns(places))
     ]
     return {(each.gpt_id, each.name): each for each in found}
 

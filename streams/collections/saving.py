@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.writes import Indexes
 from streams.collections import derived, rows
 from streams.collections.values import Collection, Object
 from streams.collections.world import World
@@ -109,10 +110,10 @@ async def save(connection: AsyncConnection, world: World) -> None:
 
 
 async def reshape(
-    connection: AsyncConnection, collection: Collection, bodies: Iterable[tuple[str, str]]
+    connection: AsyncConnection, indexes: Indexes, bodies: Iterable[tuple[str, str]]
 ) -> None:
     """Write the derived columns anew of objects, given as ids with their bodies' JSON texts."""
-    reshaped = [(name, *_derived(collection, body)) for name, body in bodies]
+    reshaped = [(name, *_derived(indexes, body)) for name, body in bodies]
     await rows.write(connection, _RESHAPED, reshaped)
 
 
@@ -177,15 +178,15 @@ def _object(one: Object, world: World) -> tuple[Any, ...]:
         one.expires_at,
         one.deleted_at,
         *(
-            _derived(world.collections[one.collection_id], one.body)
+            _derived(world.collections[one.collection_id].indexes, one.body)
             if one.deleted_at is None
             else _NOT_INDEXED
         ),
     )
 
 
-def _derived(collection: Collection, body: str) -> tuple[Any, ...]:
-    found = derived.of(collection.indexes, body)
+def _derived(indexes: Indexes, body: str) -> tuple[Any, ...]:
+    found = derived.of(indexes, body)
     return found.slots, found.filterable, found.words, found.language, found.fragments
 
 
