@@ -17,6 +17,7 @@ from schemas.topics import (
     FACTS,
     INPUTS,
     KEY_CHANGED,
+    OBJECT_CHANGED,
     READERS,
     REQUESTS,
     RESULTS,
@@ -33,7 +34,7 @@ from streams.stage import Stage
 from streams.topics_admin import Wanted, wanted
 
 KEBAB = re.compile(r"^[a-z]+(-[a-z]+)*$")
-FINAL = {RESULTS.name, KEY_CHANGED.name}
+FINAL = {KEY_CHANGED.name, OBJECT_CHANGED.name, RESULTS.name}
 """Topics that only gateways and other programs read."""
 
 
