@@ -15,12 +15,17 @@ from gateway.life import Life, Server
 from gateway.metrics import Metrics
 from gateway.middleware import Edge
 from gateway.routes import (
+    admin_gpts,
+    admin_keys,
     changes,
+    collection_objects,
+    collections,
     contents,
     dead_letters,
     document_types,
     documents,
     health,
+    objects,
     pings,
     reference,
     requests,
@@ -32,6 +37,9 @@ from gateway.settings import GatewaySettings
 from gateway.state import opened
 
 ROUTERS: Final = (
+    objects.router,
+    collection_objects.router,
+    collections.router,
     uploads.router,
     documents.router,
     changes.router,
@@ -40,6 +48,8 @@ ROUTERS: Final = (
     requests.router,
     document_types.router,
     dead_letters.router,
+    admin_gpts.router,
+    admin_keys.router,
     pings.router,
     health.router,
     reference.router,
@@ -49,7 +59,13 @@ _GRACE_S: Final = 15
 _KEEP_ALIVE_S: Final = 75
 """Longer than load balancers keep idle connections, so that it is they who close them."""
 
-MODELS: Final = (*uploads.MODELS, *document_types.MODELS)
+MODELS: Final = (
+    *uploads.MODELS,
+    *document_types.MODELS,
+    *collections.MODELS,
+    *collection_objects.MODELS,
+    *objects.MODELS,
+)
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:

@@ -60,6 +60,18 @@ _WORK: Final = {
     "nested-too-deep": "Attachments within attachments go too deep.",
     "poison": "Work on it ended the worker's process, even alone. The workers' logs say how.",
 }
+_TENANTS: Final = {
+    "gpt-exists": "The id was given before, perhaps to a GPT that was deleted. Choose another one.",
+    "gpt-deleted": "The GPT was deleted, and nothing of it is taken any more.",
+    "not-deleted": "The record says that a GPT was deleted, and it was not. Nothing was removed.",
+    "admin-protected": "The GPT admin can be neither disabled nor deleted.",
+    "last-admin-key": "It is the last key that administers. Make another one first, or rotate it.",
+    "too-many-keys": "The GPT has as many live keys as it may have. Revoke one.",
+    "invalid-scope": "The scope admin is for keys of the GPT admin, and they have no other one.",
+    "key-exists": "A key of this id exists. Make one with another id.",
+    "key-revoked": "The key was revoked. Make a new one.",
+    "key-replaced": "The key was rotated before. Rotate the one that the detail names.",
+}
 _INTAKE: Final = {
     "bad-base64": "The inline bytes are not base64.",
     "bad-document-id": "The document's id was not handed out to this tenant. Leave it out.",
@@ -85,5 +97,5 @@ _INTAKE: Final = {
     "too-many-attachments": "The mail has more attachments than are read.",
     "no-ocr": "The file has no text, and no OCR is installed here.",
 }
-KINDS: Final[Mapping[str, str]] = MappingProxyType({**_HTTP, **_WORK, **_INTAKE})
+KINDS: Final[Mapping[str, str]] = MappingProxyType({**_HTTP, **_WORK, **_TENANTS, **_INTAKE})
 """What each kind of problem means and what to do, in a sentence or two."""

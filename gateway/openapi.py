@@ -19,6 +19,7 @@ DESCRIPTION: Final = (
     "or waits as long as `wait_s` says. Errors are problem documents (RFC 9457)."
 )
 _SECURED: Final = "/v1/"
+_ADMIN: Final = "/v1/admin/"
 _METHODS: Final = frozenset({"get", "put", "post", "patch", "delete"})
 _PROBLEMS: Final = {
     400: "Malformed input.",
@@ -105,6 +106,8 @@ def _statuses(path: str, method: str, operation: Json) -> set[int]:
         statuses.add(409)
     if any(one["name"] == "If-Match" for one in operation.get("parameters", [])):
         statuses.add(412)
+    if path.startswith(_ADMIN) and method != "get":
+        statuses.add(409)
     if path.endswith("/content"):
         statuses |= {409, 416}
     if path.endswith("/try"):

@@ -18,10 +18,14 @@ from streams.parsing.errors import Code
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
 INPUTS = (
+    "ApiKeyInput",
     "DocumentPatch",
+    "GptInput",
+    "GptPatch",
     "LetterSelection",
     "PingInput",
     "ReprocessInput",
+    "RotateInput",
     "SearchInput",
     "TryInput",
     "UploadInput",
