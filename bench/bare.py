@@ -24,12 +24,18 @@ from starlette.routing import Route
 OBJECT_ID: Final = "<object id>"
 """Stands for the id among the parameters of the statement that reads one object."""
 
+PAGE: Final = 50
+"""The statement of a page asks for one more, to know whether there is one."""
+
 _KEEP_ALIVE_S: Final = 75
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the application is started with; `pages` are the parameters of each page of the list."""
+    """What the application is started with; `pages` are the parameters of each page of the list.
+
+    The first page has a statement of its own.
+    """
 
     url: str
     gpt_id: str
@@ -37,6 +43,7 @@ class Given:
     one: str
     one_parameters: list[Any]
     page: str
+    later: str
     pages: list[Any]
 
 
@@ -88,9 +95,10 @@ def application(given: Given) -> Starlette:
         return Response(f"{row[-2]}{row[-1]}}}", media_type="application/json")
 
     async def page(request: Request) -> Response:
-        values = given.pages[int(request.query_params.get("page", "0"))]
-        rows = await connections.rows(given.page, values)
-        items = ",".join(f"{row[-2]}{row[-1]}}}" for row in rows)
+        number = int(request.query_params.get("page", "0"))
+        statement = given.later if number else given.page
+        rows = await connections.rows(statement, given.pages[number])
+        items = ",".join(f"{row[-2]}{row[-1]}}}" for row in rows[:PAGE])
         return Response(f'{{"items":[{items}]}}', media_type="application/json")
 
     routes = [Route("/objects/{object_id}", one), Route("/objects", page)]

@@ -7,11 +7,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from bench import kinto
+from bench.bare import PAGE
 from bench.load import MARK
 from bench.stored import example
 
 BATCH: Final = 100
-PAGE: Final = 50
 
 READS: Final = ("get", "list", "page")
 WRITES: Final = ("post", "patch", "batch")
@@ -86,12 +86,15 @@ def of_product(key: str, gpt_id: str, collection: str, known: Known) -> dict[str
     }
 
 
-def of_bare(known: Known, positions: Sequence[str]) -> dict[str, Asked]:
-    """Returns: each read as the bare route is asked, which knows neither keys nor cursors."""
+def of_bare(known: Known, pages: int) -> dict[str, Asked]:
+    """Returns: each read as the bare routes are asked, which have the parameters of so many pages.
+
+    The first of them is the list's first page.
+    """
     return {
         "get": Asked([http("GET", f"/objects/{each}", {}) for each in known.object_ids]),
         "list": Asked([http("GET", "/objects", {})]),
-        "page": Asked([http("GET", f"/objects?after={quote(each)}", {}) for each in positions]),
+        "page": Asked([http("GET", f"/objects?page={each}", {}) for each in range(1, pages)]),
     }
 
 

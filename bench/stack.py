@@ -39,6 +39,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def await_answer(url: str) -> None:
+    """Wait until a server answers well. Raises: TransportError: it does not within the time."""
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            httpx2.get(url, trust_env=False).raise_for_status()
+        except httpx2.TransportError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
 @dataclass
 class Stack:
     """The product under measurement: its environment, its processes and their peak memory."""

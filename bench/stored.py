@@ -8,7 +8,7 @@ are dropped before and built again afterwards, and the tables are analysed.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -141,11 +141,10 @@ def enter_into_kinto(url: str, count: int) -> None:
         _tidy(connection, "objects", "access_control_entries")
 
 
-def sample(url: str, query: LiteralString, values: dict[str, object], most: int) -> list[str]:
-    """Returns: at most so many ids, spread evenly over a query of one column that has an order."""
+def column(url: str, query: LiteralString, **values: object) -> list[Any]:
+    """Returns: the first column of a query with named values."""
     with psycopg.connect(url) as connection:
-        found = [str(row[0]) for row in connection.execute(query, values)]
-    return found[:: max(1, len(found) // most)][:most]
+        return [row[0] for row in connection.execute(query, values)]
 
 
 def _copy_ids(connection: psycopg.Connection, ids: Ids, gpt_id: str, count: int) -> None:

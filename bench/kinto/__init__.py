@@ -11,7 +11,6 @@ import hashlib
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,7 @@ from typing import Final
 import httpx2
 from sqlalchemy import URL
 
-from bench.stack import START_SECONDS, Stack, free_port
+from bench.stack import Stack, await_answer, free_port
 
 REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
 WORKERS: Final = 2
@@ -122,20 +121,7 @@ def start(made: Stack, programs: Path, url: URL) -> Kinto:
         timeout=60,
         trust_env=False,
     )
-    _await(client)
+    await_answer(f"{client.base_url}/")
     for path in (COLLECTION.rpartition("/collections")[0], COLLECTION):
         client.put(path).raise_for_status()
     return Kinto(port, client)
-
-
-def _await(client: httpx2.Client) -> None:
-    end = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            client.get("/").raise_for_status()
-        except httpx2.TransportError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
-        else:
-            return
