@@ -12,6 +12,7 @@ class Kind(StrEnum):
     """The kinds of differences."""
 
     ENTRIES_WITHOUT_DOCUMENT = "entries_without_document"
+    ENTRIES_WITHOUT_OBJECT = "entries_without_object"
     ENTRIES_OF_DELETED = "entries_of_deleted"
     ENTRIES_MISSING = "entries_missing"
     ENTRIES_STALE = "entries_stale"
@@ -30,11 +31,12 @@ class Kind(StrEnum):
 
 REMEDIES: Final[dict[Kind, str]] = {
     Kind.ENTRIES_WITHOUT_DOCUMENT: "`--repair` deletes the entries",
+    Kind.ENTRIES_WITHOUT_OBJECT: "`--repair` deletes the entries",
     Kind.ENTRIES_OF_DELETED: "`--repair` deletes the entries",
-    Kind.ENTRIES_MISSING: "`--repair` has the document indexed again",
-    Kind.ENTRIES_STALE: "`--repair` has the document indexed again",
+    Kind.ENTRIES_MISSING: "`--repair` has the document or object indexed again",
+    Kind.ENTRIES_STALE: "`--repair` has the document or object indexed again",
     Kind.ENTRIES_NEWER: "the database is older than the index (restored?): `actionstream reindex`",
-    Kind.INDEX_BEHIND: "`--repair` has the document indexed again",
+    Kind.INDEX_BEHIND: "`--repair` has the document or object indexed again",
     Kind.CHUNKS_MISSING: "`--repair` has the document indexed again",
     Kind.OBJECT_WITHOUT_ROW: "`--repair` deletes the object once no topic can name it any more",
     Kind.OBJECT_MISSING: "restore it from a backup, or delete the document and send it anew",
@@ -52,7 +54,8 @@ REMEDIES: Final[dict[Kind, str]] = {
 class Difference:
     """One difference.
 
-    `subject` names what differs: a document, a run, a request, an object's key, a tenant.
+    `subject` names what differs: a document, a run, a request, an object's key, a tenant; or an
+    object of a collection, which then has a `collection_id`.
     A difference is `certain` when nothing that was on its way can still remove it; else records
     that could do so may wait in Kafka. `stages` are those that could bring it on, beside those of
     its comparison; with `held` its record may also wait on a retry topic.
@@ -67,6 +70,7 @@ class Difference:
     stages: tuple[str, ...] = ()
     held: bool = False
     mended: str | None = None
+    collection_id: str | None = None
 
     @property
     def key(self) -> tuple[Kind, str]:
@@ -85,6 +89,7 @@ class Difference:
             "subject": self.subject,
             "gpt_id": self.gpt_id,
             "document_id": self.document_id,
+            "collection_id": self.collection_id,
             "detail": self.detail,
             "certain": self.certain,
             "remedy": self.remedy,

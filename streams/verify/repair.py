@@ -12,11 +12,12 @@ from sqlalchemy import Row, or_, select
 
 from schemas import topics
 from schemas.envelope import Envelope
-from schemas.ids import REQUEST
-from schemas.messages import DocumentUpdated
+from schemas.ids import REQUEST, RUN
+from schemas.messages import DocumentUpdated, Message
 from schemas.states import SETTLED
-from schemas.tables import DOCUMENTS, RUNS, STEPS
-from schemas.topics import DOCUMENT_UPDATED, READERS
+from schemas.tables import DOCUMENTS, OBJECTS, RUNS, STEPS
+from schemas.topics import DOCUMENT_UPDATED, OBJECT_SAVED, READERS, Topic
+from schemas.writes import ObjectSaved
 from streams import wire
 from streams.runner import Publisher
 from streams.stage import Record
@@ -47,7 +48,9 @@ class Repair:
         return replace(each, mended=await way(self, each))
 
     async def refresh(self, each: Difference) -> str | None:
-        """Have the document indexed as it is now. Returns: what was published."""
+        """Have the document or object indexed as it is now. Returns: what was published."""
+        if each.collection_id is not None:
+            return await self._refresh_object(each.subject, each.collection_id)
         query = select(DOCUMENTS.c.gpt_id, DOCUMENTS.c.version).where(
             DOCUMENTS.c.document_id == each.document_id
         )
@@ -55,29 +58,44 @@ class Repair:
         if each.document_id is None or not rows:
             return None
         [row] = rows
-        request_id = self._stores.ids.derive(
-            REQUEST, row.gpt_id, "verify", self._name, each.document_id
+        message = DocumentUpdated(document_id=each.document_id, version=row.version)
+        return await self._publish(DOCUMENT_UPDATED, each.document_id, row.gpt_id, message)
+
+    async def _refresh_object(self, object_id: str, collection_id: str) -> str | None:
+        query = select(OBJECTS.c.gpt_id, OBJECTS.c.version).where(OBJECTS.c.object_id == object_id)
+        rows = await self._stores.rows(query)
+        if not rows:
+            return None
+        [row] = rows
+        message = ObjectSaved(
+            run_id=self._stores.ids.derive(RUN, row.gpt_id, "verify", self._name, object_id),
+            object_id=object_id,
+            collection_id=collection_id,
+            version=row.version,
         )
+        return await self._publish(OBJECT_SAVED, object_id, row.gpt_id, message)
+
+    async def _publish(self, topic: Topic[Any], key: str, gpt_id: str, message: Message) -> str:
         envelope = Envelope(
-            request_id=request_id,
-            gpt_id=row.gpt_id,
-            schema_name=DOCUMENT_UPDATED.schema_name,
+            request_id=self._stores.ids.derive(REQUEST, gpt_id, "verify", self._name, key),
+            gpt_id=gpt_id,
+            schema_name=topic.schema_name,
             correlation_id=self._name,
         )
-        message = DocumentUpdated(document_id=each.document_id, version=row.version)
-        record = Record(
-            DOCUMENT_UPDATED.name,
-            each.document_id.encode(),
-            message.model_dump_json().encode(),
-            envelope.to_headers(),
-        )
+        value = message.model_dump_json().encode()
+        record = Record(topic.name, key.encode(), value, envelope.to_headers())
         await self._publisher.publish((record,))
-        return f"published {DOCUMENT_UPDATED.name}: `refresh` writes its entries"
+        [stage] = [name for name, source in READERS.items() if source is topic]
+        return f"published {topic.name}: `{stage}` writes its entries"
 
     async def forget(self, each: Difference) -> str:
-        """Delete a document's entries. Returns: what was done."""
+        """Delete the entries of a document or object. Returns: what was done."""
         await self._targets.forget(each.subject)
         return "deleted its entries"
+
+    async def remove(self, each: Difference) -> str | None:
+        """Delete entries of what was deleted; an object may come back, and its versions go on."""
+        return await (self.forget if each.collection_id is None else self.refresh)(each)
 
     async def discard(self, each: Difference) -> str:
         """Delete an object that nothing names, and that no topic can name any more."""
@@ -105,8 +123,9 @@ _WAYS: Final[Mapping[Kind, Callable[[Repair, Difference], Awaitable[str | None]]
     Kind.ENTRIES_STALE: Repair.refresh,
     Kind.INDEX_BEHIND: Repair.refresh,
     Kind.CHUNKS_MISSING: Repair.refresh,
-    Kind.ENTRIES_OF_DELETED: Repair.forget,
+    Kind.ENTRIES_OF_DELETED: Repair.remove,
     Kind.ENTRIES_WITHOUT_DOCUMENT: Repair.forget,
+    Kind.ENTRIES_WITHOUT_OBJECT: Repair.forget,
     Kind.OBJECT_WITHOUT_ROW: Repair.discard,
     Kind.STUCK: Repair.push,
 }

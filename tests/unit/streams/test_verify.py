@@ -14,9 +14,9 @@ from streams.stage import Record
 from streams.verify import COMPARISONS
 from streams.verify.confirm import BATCH, Confirmation
 from streams.verify.difference import REMEDIES, Comparison, Difference, Kind, Look
-from streams.verify.entries import Held
 from streams.verify.entries import judged as judged_entries
 from streams.verify.flow import sources
+from streams.verify.held import Held
 from streams.verify.repair import lost
 from streams.verify.runs import disagreements, missing_effects
 from streams.verify.steps import StepSeen, standstill
@@ -112,7 +112,15 @@ def test_states_disagree_only_where_one_is_final() -> None:
 )
 def test_entries_are_told_apart(held: Held, kinds: list[Kind]) -> None:
     """Missing, of another version or run, beyond the last chunk, newer than the document."""
-    row: Any = SimpleNamespace(run_id="run_1", rows=3, version=4, indexed_version=4)
+    row: Any = SimpleNamespace(
+        document_id="doc_1",
+        gpt_id="demo",
+        run_id="run_1",
+        rows=3,
+        end=3,
+        version=4,
+        indexed_version=4,
+    )
     assert [kind for kind, _ in judged_entries(row, held, whole=True)] == kinds
 
 
