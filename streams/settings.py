@@ -6,9 +6,11 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from schemas.rate_limits import KeyRateLimits
 from schemas.settings import (
     EnvironmentSettings,
     KafkaSettings,
+    KeySettings,
     LogSettings,
     ModelSettings,
     SearchSettings,
@@ -82,7 +84,7 @@ class BackupSettings(LogSettings, StorageSettings, MetricsSettings):
 
     @model_validator(mode="after")
     def _target_stands_apart(self) -> "BackupSettings":
-        if self.backup_target is None:
+        if not self.backup_target:
             return self
         scheme, mark, rest = self.backup_target.partition("://")
         if mark and (scheme != "s3" or rest.startswith("/") or not rest):
@@ -97,7 +99,14 @@ class BackupSettings(LogSettings, StorageSettings, MetricsSettings):
         return self
 
 
-class Settings(SharedSettings, ConsumerSettings, StorageSettings, SearchSettings, ModelSettings):
+class Settings(
+    SharedSettings,
+    KeySettings,
+    ConsumerSettings,
+    StorageSettings,
+    SearchSettings,
+    ModelSettings,
+):
     """What a worker needs to know."""
 
     database_url: SecretStr = Field(
@@ -109,6 +118,24 @@ class Settings(SharedSettings, ConsumerSettings, StorageSettings, SearchSettings
     gateway_database_url: SecretStr | None = Field(
         default=None,
         description="Postgres URL of the gateway's role, which `migrate` makes; `migrate` only.",
+    )
+    key_pepper: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Key of the hashes that are kept of API keys, as gateways have it; where keys "
+        "are entered only.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="A key that `migrate` enters for the tenant `gpt_id`, to read and write.",
+    )
+    api_key_rate_limits: KeyRateLimits | None = Field(
+        default=None,
+        description="Rate limits of that key, in the place of the installation's; `migrate` only.",
+    )
+    admin_key: SecretStr | None = Field(
+        default=None,
+        description="A key that `migrate` enters for the tenant `admin`, to administer all others.",
     )
     database_pool: int = Field(default=10, ge=2, description="Postgres connections a worker.")
 
@@ -173,6 +200,22 @@ class Settings(SharedSettings, ConsumerSettings, StorageSettings, SearchSettings
     )
     redrive_per_second: int = Field(
         default=20, ge=1, description="Dead letters that one request sends again in a second."
+    )
+
+    max_objects_per_gpt: int = Field(
+        default=5_000_000,
+        ge=0,
+        description="Objects that a GPT may hold in all its collections, where it has no limit of "
+        "its own.",
+    )
+    max_bytes_per_gpt: int = Field(
+        default=10 * 1024**3,
+        ge=0,
+        description="Bytes of JSON that a GPT's objects may have together, where it has no limit "
+        "of its own; earlier versions are not counted.",
+    )
+    max_collections_per_gpt: int = Field(
+        default=200, ge=0, description="Collections that a GPT may have."
     )
 
     parse_processes: int = Field(default=1, ge=1, description="Parser processes a worker.")

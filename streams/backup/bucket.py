@@ -107,17 +107,23 @@ class Bucket:
         }
         for name in left:
             await self.remove(name)
+        return sorted({*left, *await self._abort(before)})
+
+    async def _abort(self, before: datetime) -> set[str]:
+        """Take away the parts of uploads that were begun before a time. Returns: of which dumps."""
+        aborted = set()
         with self._failures():
             pages = self._client.get_paginator("list_multipart_uploads")
             async for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
                 for upload in page.get("Uploads", ()):
-                    begun = self._name(upload["Key"])
-                    if begun is not None and upload["Initiated"] < before:
-                        await self._client.abort_multipart_upload(
-                            Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                        )
-                        left.add(begun)
-        return sorted(left)
+                    name = self._name(upload["Key"])
+                    if name is not None and upload["Initiated"] < before:
+                        where = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
+                        # It may have ended by itself since it was listed.
+                        with suppress(self._client.exceptions.NoSuchUpload):
+                            await self._client.abort_multipart_upload(Bucket=self._bucket, **where)
+                        aborted.add(name)
+        return aborted
 
     async def _range(self, name: str, part: str, start: int) -> tuple[bytes, int]:
         """Returns: up to a part's bytes from `start` on, and the size of the whole."""

@@ -7,11 +7,11 @@ import asyncio
 import re
 import shutil
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from streams.backup.address import Address
 from streams.backup.contents import UNKEPT_SCHEMA
@@ -21,7 +21,8 @@ P = TypeVar("P")
 
 CHUNK_BYTES: Final = 256 * 1024
 _LOCK_WAIT: Final = "60s"
-_TAIL_BYTES: Final = 16 * 1024
+_COMPLAINTS_BYTES: Final = 16 * 1024
+_VERSION: Final = re.compile(r"\(PostgreSQL\) (\S+)")
 _MAJOR: Final = re.compile(r"\d+")
 
 
@@ -37,9 +38,11 @@ class Programs:
         Raises: BackupFailed: a program is missing, or older than the server.
         """
         async with self._started("pg_dump", "--version", stdout=PIPE) as child:
-            said = await _pipe(child.stdout).read()
+            said = (await _pipe(child.stdout).read()).decode(errors="replace")
+            await child.wait()
         self._found("pg_restore")
-        found = said.decode(errors="replace").strip().rpartition(" ")[2]
+        named = _VERSION.search(said)
+        found = named[1] if named else "of no known version"
         if _major(found) < _major(server_version):
             where = f"in {self.folder}" if self.folder else "on the PATH"
             raise BackupFailed(
@@ -64,14 +67,11 @@ class Programs:
             f"--exclude-table-data={UNKEPT_SCHEMA}.*",
             f"--dbname={address.conninfo()}",
         )
-        async with self._started(
-            "pg_dump", *arguments, stdout=PIPE, env=address.secrets()
-        ) as child:
-            complaints = asyncio.ensure_future(_tail(child))
-            try:
-                yield _checked(child, complaints)
-            finally:
-                complaints.cancel()
+        async with (
+            self._started("pg_dump", *arguments, stdout=PIPE, env=address.secrets()) as child,
+            _meanwhile(_beginning(child)) as complaints,
+        ):
+            yield _checked(child, complaints)
 
     async def listing(self, chunks: AsyncIterator[bytes]) -> str:
         """Let pg_restore read the table of contents of a dump; reads `chunks` to their end.
@@ -82,9 +82,11 @@ class Programs:
             BadBackup: pg_restore cannot read it.
             BackupFailed: pg_restore cannot be started.
         """
-        async with self._started("pg_restore", "--list", stdin=PIPE, stdout=PIPE) as child:
-            complaints = asyncio.ensure_future(_tail(child))
-            lines = asyncio.ensure_future(_pipe(child.stdout).read())
+        async with (
+            self._started("pg_restore", "--list", stdin=PIPE, stdout=PIPE) as child,
+            _meanwhile(_beginning(child)) as complaints,
+            _meanwhile(_pipe(child.stdout).read()) as lines,
+        ):
             await _feed(child, chunks)
             # It is content with the beginning, but who calls wants to know of the rest.
             async for _ in chunks:
@@ -101,10 +103,12 @@ class Programs:
         Raises: BackupFailed: pg_restore cannot be started or failed.
         """
         arguments = ("--exit-on-error", "--no-owner", f"--dbname={address.conninfo()}")
-        async with self._started(
-            "pg_restore", *arguments, stdin=PIPE, stdout=DEVNULL, env=address.secrets()
-        ) as child:
-            complaints = asyncio.ensure_future(_tail(child))
+        async with (
+            self._started(
+                "pg_restore", *arguments, stdin=PIPE, stdout=DEVNULL, env=address.secrets()
+            ) as child,
+            _meanwhile(_beginning(child)) as complaints,
+        ):
             await _feed(child, chunks)
             await _ended("pg_restore", child, complaints)
 
@@ -134,6 +138,9 @@ class Programs:
             if child.returncode is None:
                 with suppress(ProcessLookupError):
                     child.kill()
+                # Its end is noticed only once nothing is left in the pipe.
+                while child.stdout is not None and await child.stdout.read(CHUNK_BYTES):
+                    pass
                 await child.wait()
 
     def _found(self, name: str) -> str:
@@ -148,7 +155,18 @@ class Programs:
         return found
 
 
-async def _checked(child: Process, complaints: "asyncio.Future[bytes]") -> AsyncIterator[bytes]:
+@asynccontextmanager
+async def _meanwhile(reading: Coroutine[Any, Any, bytes]) -> AsyncIterator[asyncio.Future[bytes]]:
+    """Yield what will be read; it is given up on leaving."""
+    task = asyncio.ensure_future(reading)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def _checked(child: Process, complaints: asyncio.Future[bytes]) -> AsyncIterator[bytes]:
     stdout = _pipe(child.stdout)
     while chunk := await stdout.read(CHUNK_BYTES):
         yield chunk
@@ -167,7 +185,7 @@ async def _feed(child: Process, chunks: AsyncIterator[bytes]) -> None:
         await stdin.wait_closed()
 
 
-async def _ended(name: str, child: Process, complaints: "asyncio.Future[bytes]") -> None:
+async def _ended(name: str, child: Process, complaints: asyncio.Future[bytes]) -> None:
     """Raises: BackupFailed: the program failed."""
     said = await complaints
     if code := await child.wait():
@@ -182,12 +200,12 @@ def _reason(name: str, said: bytes) -> str:
     return first[0].removeprefix(mark) or "it said nothing"
 
 
-async def _tail(child: Process) -> bytes:
+async def _beginning(child: Process) -> bytes:
     """Returns: the beginning of what it complains of; the rest is read and forgotten."""
     stderr = _pipe(child.stderr)
     kept = b""
     while chunk := await stderr.read(CHUNK_BYTES):
-        kept += chunk[: _TAIL_BYTES - len(kept)]
+        kept += chunk[: _COMPLAINTS_BYTES - len(kept)]
     return kept
 
 

@@ -54,7 +54,7 @@ async def opened(settings: BackupSettings) -> AsyncIterator[Target]:
     Raises: BackupFailed: none is named, it is missing, or it does not answer.
     """
     place = settings.backup_target
-    if place is None:
+    if not place:
         raise BackupFailed("set ACTIONSTREAM_BACKUP_TARGET to s3://bucket/prefix or a folder")
     if not place.startswith(_S3):
         folder = Folder(Path(place))
