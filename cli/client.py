@@ -1,6 +1,7 @@
 """The gateway as the commands call it: patience with a busy one, one sentence for what fails."""
 
 import io
+import sys
 import threading
 import time
 import uuid
@@ -12,10 +13,14 @@ from typing import Any, Final, Self
 import httpx2
 
 from cli.errors import Failure
-from cli.settings import CommandLineSettings, gateway_settings
+from cli.settings import AdministrationSettings, CommandLineSettings, gateway_settings, load
+from cli.terminal import console
+from schemas.states import FINAL
 
-_BUSY: Final = frozenset({429, 503})
+_TOO_MANY: Final = 429
+_BUSY: Final = frozenset({_TOO_MANY, 503})
 _PROBLEM: Final = 400
+_WAIT_S: Final = 30
 _SHORTEST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
 
@@ -32,30 +37,34 @@ class Refusal(Failure):
 
 
 class Gateway:
-    """A gateway, called with the tenant's key; to be used as a context.
+    """A gateway, called with a key; to be used as a context.
 
     Args:
         settings: its address and key.
         patience_s: how long a call is repeated while the gateway says 429 or 503.
         transport: stands in for the network in tests.
         sleep: waits so many seconds; a test's own does not.
+        tell: is told once that calls wait because of a rate limit; by default on stderr.
     """
 
     def __init__(
         self,
-        settings: CommandLineSettings,
+        settings: CommandLineSettings | AdministrationSettings,
         *,
         patience_s: float = 300,
         transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], object] | None = None,
+        tell: Callable[[str], object] = lambda said: print(said, file=sys.stderr, flush=True),
     ) -> None:
         self.url = settings.gateway_url.rstrip("/")
         self._patience_s = patience_s
+        self._tell = tell
+        self._told = False
         self._leaving = threading.Event()
         self.sleep = sleep or self._leaving.wait
         self._client = httpx2.Client(
             base_url=self.url,
-            headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
+            headers={"Authorization": f"Bearer {settings.bearer.get_secret_value()}"},
             timeout=settings.call_timeout_s,
             transport=transport,
             trust_env=False,
@@ -97,6 +106,19 @@ class Gateway:
         return self._patiently(
             lambda: self._client.request(method, path, params=query, json=body, headers=headers)
         )
+
+    def followed(self, state: Json) -> Json:
+        """Returns: a request's final state, asked for until it is there; the wait is announced.
+
+        Raises:
+            Failure: the gateway does not answer.
+        """
+        if state["status"] not in FINAL:
+            note = f"this takes a while, and goes on if you leave: {state['status_url']}"
+            console(stderr=True).print(note, style="dim", soft_wrap=True)
+        while state["status"] not in FINAL:
+            state = self.call("GET", state["status_url"], query={"wait_s": _WAIT_S})
+        return state
 
     def health(self) -> Json:
         """Returns: what `/health` answers, be it well or not.
@@ -148,10 +170,14 @@ class Gateway:
         end = time.monotonic() + self._patience_s
         while True:
             response = self._answer(send)
-            patient = time.monotonic() < end and not self._leaving.is_set()
+            pause = _pause(response)
+            patient = time.monotonic() + pause < end and not self._leaving.is_set()
             if response.status_code not in _BUSY or not patient:
                 return _checked(response)
-            self.sleep(_pause(response))
+            if response.status_code == _TOO_MANY and not self._told:
+                self._told = True
+                self._tell(f"The gateway limits calls; waiting {pause:.0f} s, later without a word")
+            self.sleep(pause)
 
     def _answer(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
         try:
@@ -174,6 +200,11 @@ def connect() -> Gateway:
     return Gateway(gateway_settings())
 
 
+def administer() -> Gateway:
+    """Returns: the gateway, called to administer. Raises: Failure: the settings are incomplete."""
+    return Gateway(load(AdministrationSettings))
+
+
 class _Watched(io.BufferedReader):
     """A file that says how far it has been read."""
 
@@ -193,7 +224,9 @@ def _pause(response: httpx2.Response) -> float:
         wanted = float(response.headers.get("Retry-After", ""))
     except ValueError:
         wanted = _SHORTEST_PAUSE_S
-    return min(max(wanted, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
+    # What a rate limit says is exact, and asking earlier is of no use.
+    longest = wanted if response.status_code == _TOO_MANY else _LONGEST_PAUSE_S
+    return max(min(wanted, longest), _SHORTEST_PAUSE_S)
 
 
 def _checked(response: httpx2.Response) -> Json:

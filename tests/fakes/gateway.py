@@ -34,6 +34,7 @@ class FakeGateway:
     asked: dict[str, int] = field(default_factory=dict)
     calls: list[httpx2.Request] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     hits: list[dict[str, Any]] = field(default_factory=list)
 
     def opened(self, *, patience_s: float = 300) -> Gateway:
@@ -46,6 +47,7 @@ class FakeGateway:
             patience_s=patience_s,
             transport=httpx2.MockTransport(self.answer),
             sleep=self.slept.append,
+            tell=self.told.append,
         )
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:

@@ -27,6 +27,25 @@ def test_a_busy_gateway_is_waited_for(fake: FakeGateway, status: int) -> None:
     assert len(fake.calls) == 2
 
 
+def test_a_rate_limit_is_waited_out_as_long_as_it_says(fake: FakeGateway) -> None:
+    """However long that is, which is said once; a gateway that is busy is not a matter of words."""
+    for status, seconds in ((503, "3"), (429, "45"), (429, "6")):
+        fake.first.append(problem(status, "rate_limited", "too many"))
+        fake.first[-1].headers["Retry-After"] = seconds
+    fake.opened().call("GET", "/v1/documents")
+    assert fake.slept == [3.0, 45.0, 6.0]
+    assert fake.told == ["The gateway limits calls; waiting 45 s, later without a word"]
+
+
+def test_a_rate_limit_beyond_all_patience_is_a_refusal(fake: FakeGateway) -> None:
+    """Where the next call is allowed in an hour, nobody sits there until then."""
+    fake.first = [problem(429, "rate_limited", "try again in 3600 s")]
+    fake.first[0].headers["Retry-After"] = "3600"
+    with pytest.raises(Refusal, match="in 3600 s"):
+        fake.opened().call("GET", "/v1/documents")
+    assert fake.slept == []
+
+
 def test_a_repeat_cannot_double_anything(fake: FakeGateway, tmp_path: Path) -> None:
     """The repeat of an upload has the first one's idempotency key and the whole file."""
     path = tmp_path / "a.txt"
