@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import GatewayError, TooLarge
 from gateway.life import Life
+from gateway.limits.buckets import Account
 from gateway.metrics import Metrics
 from gateway.problems import rendered
 from gateway.settings import GatewaySettings
@@ -22,14 +23,14 @@ UPLOAD_PATH: Final = "/v1/documents"
 FRAMING_BYTES: Final = 64 * 1024
 """What multipart adds around a file of the largest size."""
 
-_SECURITY: Final = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cache-control": "no-store",
-}
+_SECURITY: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
 _QUIET: Final = frozenset({"/live", "/ready", "/metrics", "/health"})
 _UNMATCHED: Final = "(unmatched)"
 _SERVER_ERROR: Final = 500
@@ -138,11 +139,16 @@ def _unexpected(_: Exception) -> GatewayError:
 
 
 def _add_headers(message: Message, exchange: _Exchange) -> None:
+    given = list(message.get("headers", ()))
+    there = {name for name, _ in given}
+    message["headers"] = given + [one for one in _SECURITY if one[0] not in there]
     headers = MutableHeaders(scope=message)
-    for name, value in _SECURITY.items():
-        headers.setdefault(name, value)
     state: dict[str, Any] = exchange.scope["state"]
     headers.setdefault("x-correlation-id", state.get("correlation_id", exchange.http_id))
+    account: Account | None = state.get("rate_limit")
+    if account is not None:
+        for name, value in account.headers(time.monotonic()).items():
+            headers.append(name, value)
 
 
 def _has_body(scope: Scope) -> bool:

@@ -70,7 +70,11 @@ class Leases:
                 async with asyncio.timeout(_TICK_S):
                     await self._wake.wait()
             self._wake.clear()
-            await self.turn()
+            try:
+                await self.turn()
+            except Exception:  # noqa: BLE001 - calls must not wait for a loop that has ended
+                _log.exception("rate limits are counted by this process alone")
+                self.shared = False
 
     async def turn(self) -> None:
         """Ask for what is wanted now, and give back what nobody wanted."""
