@@ -178,12 +178,13 @@ class _Pending:
 
     def shown(self, row: Row | None) -> RequestState:
         """Returns: the row as clients see it, or the state of what was only just accepted."""
-        topic = self._order.topic
+        topic, base = self._order.topic, self._state.settings.public_base
         found = (
-            requests.shown(row)
+            requests.shown(row, base)
             if row is not None
             else requests.accepted(
                 self._claim.request_id,
+                base,
                 kind=topic.name,
                 document_id=self._order.document_id,
                 correlation_id=self._claim.correlation_id,

@@ -86,8 +86,8 @@ def attempt(step: Row) -> int:
     return max(1, failed if step["state"] == StepState.DEAD else failed + 1)
 
 
-def shown(row: Row, *, waits: Waiting | None = None) -> RequestState:
-    """Returns: a request's row as clients see it."""
+def shown(row: Row, base: str, *, waits: Waiting | None = None) -> RequestState:
+    """Returns: a request's row as clients see it; `base` is what links begin with."""
     status = Status(row["status"])
     problem = row["problem"]
     return RequestState(
@@ -95,7 +95,7 @@ def shown(row: Row, *, waits: Waiting | None = None) -> RequestState:
         document_id=row["document_id"],
         kind=row["kind"],
         status=status,
-        status_url=status_url(row["request_id"]),
+        status_url=base + status_path(row["request_id"]),
         retry_after_s=None if status in FINAL else ASK_AGAIN_S,
         expected_wait_s=None,
         waiting=waits,
@@ -109,6 +109,7 @@ def shown(row: Row, *, waits: Waiting | None = None) -> RequestState:
 
 def accepted(
     request_id: str,
+    base: str,
     *,
     kind: str | None = None,
     document_id: str | None = None,
@@ -120,7 +121,7 @@ def accepted(
         document_id=document_id,
         kind=kind,
         status=Status.ACCEPTED,
-        status_url=status_url(request_id),
+        status_url=base + status_path(request_id),
         retry_after_s=ASK_AGAIN_S,
         expected_wait_s=None,
         waiting=None,
@@ -132,6 +133,6 @@ def accepted(
     )
 
 
-def status_url(request_id: str) -> str:
+def status_path(request_id: str) -> str:
     """Returns: the path under which a request's state is asked for."""
     return f"/v1/requests/{request_id}"

@@ -52,16 +52,18 @@ async def get_request(
             row = await until_final(read, waiter, deadline)
     except TooManyWaiters:
         row = await read()
-    found = requests.accepted(request_id) if row is None else await _shown(state, caller, row)
+    found = await _shown(state, caller, request_id, row)
     note_ids(request, found.correlation_id, request_id=request_id, document_id=found.document_id)
     if found.retry_after_s is not None:
         response.headers["Retry-After"] = str(found.retry_after_s)
     return found
 
 
-async def _shown(state: State, caller: Principal, row: Row) -> RequestState:
-    if row["status"] != Status.WAITING:
-        return requests.shown(row)
-    return requests.shown(
-        row, waits=await requests.waiting(state.reader, caller, row["request_id"])
-    )
+async def _shown(state: State, caller: Principal, request_id: str, row: Row | None) -> RequestState:
+    base = state.settings.public_base
+    if row is None:
+        return requests.accepted(request_id, base)
+    waits = None
+    if row["status"] == Status.WAITING:
+        waits = await requests.waiting(state.reader, caller, request_id)
+    return requests.shown(row, base, waits=waits)

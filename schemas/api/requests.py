@@ -30,7 +30,7 @@ class RequestState(Output):
     document_id: str | None = Field(description="The document it concerns, if any.")
     kind: str | None = Field(description="What was asked, such as process-document.")
     status: Status = Field(description="completed, failed and cancelled are final.")
-    status_url: str = Field(description="Path to ask for this state again; wait_s works there.")
+    status_url: str = Field(description="Where to ask for this state again; wait_s works there.")
     retry_after_s: int | None = Field(description="Seconds to wait before asking; null when final.")
     expected_wait_s: float | None = Field(
         description="Seconds that a document accepted now is expected to take, an estimate; null "
@@ -51,7 +51,7 @@ class UploadItem(Output):
     request_id: str | None = Field(description="Id of its request; null if it was not taken.")
     document_id: str | None = Field(description="Id of its document; null if it was not taken.")
     status: Status = Field(description="State of its request.")
-    status_url: str | None = Field(description="Path to ask for the state of its request.")
+    status_url: str | None = Field(description="Where to ask for the state of its request.")
     retry_after_s: int | None = Field(description="Seconds to wait before asking or trying again.")
     expected_wait_s: float | None = Field(
         description="Seconds that a document accepted now is expected to take, an estimate."
