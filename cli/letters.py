@@ -14,12 +14,11 @@ from rich.text import Text
 from cli.client import Gateway, Json
 from cli.errors import Failure
 from cli.terminal import console, print_json
-from schemas.states import FINAL, Status
+from schemas.states import Status
 
 _AGO: Final = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MOST: Final = 100
-_WAIT_S: Final = 30
 _DONE: Final = {"redrive": "redriven", "discard": "discarded"}
 
 
@@ -164,7 +163,7 @@ def decide(gateway: Gateway, verb: str, chosen: Json, *, ask: bool, as_json: boo
         page = gateway.call("GET", "/v1/dead-letters", query={**chosen, "limit": _MOST})
         count = f"more than {_MOST}" if page["has_more"] else str(len(page["items"]))
         typer.confirm(f"{verb} {count} dead letters?", abort=True, err=True)
-    state = _followed(gateway, gateway.call("POST", f"/v1/dead-letters/{verb}", body=chosen))
+    state = gateway.followed(gateway.call("POST", f"/v1/dead-letters/{verb}", body=chosen))
     if state["status"] != Status.COMPLETED:
         problem: Any = state.get("problem") or {}
         raise Failure(f"the request {state['status']}: {problem.get('detail', 'no reason given')}")
@@ -175,16 +174,6 @@ def decide(gateway: Gateway, verb: str, chosen: Json, *, ask: bool, as_json: boo
         _show_result(console(), result, _DONE[verb])
     if result["skipped_count"] and not result[_DONE[verb]]:
         raise typer.Exit(1)
-
-
-def _followed(gateway: Gateway, state: Json) -> Json:
-    """Returns: the request's final state; many letters take as long as the set rate lets them."""
-    if state["status"] not in FINAL:
-        note = f"this takes a while, and goes on if you leave: {state['status_url']}"
-        console(stderr=True).print(note, style="dim", soft_wrap=True)
-    while state["status"] not in FINAL:
-        state = gateway.call("GET", state["status_url"], query={"wait_s": _WAIT_S})
-    return state
 
 
 def _show_result(shown: Console, result: Json, done: str) -> None:

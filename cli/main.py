@@ -14,7 +14,9 @@ from cli.commands import (
     dead_letters,
     demo,
     documents,
+    gpts,
     index,
+    keys,
     replay,
     roles,
     search,
@@ -54,6 +56,8 @@ app.command()(roles.migrate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(gpts.app, name="gpts")
+app.add_typer(keys.app, name="keys")
 app.command()(verification.verify)
 app.command()(replay.replay)
 app.add_typer(backup.app, name="backup")

@@ -19,16 +19,39 @@ PROJECT: Final = Path(__file__).resolve().parent.parent
 LOCAL_ENVIRONMENT: Final = Path(".actionstream/env")
 
 
-class CommandLineSettings(EnvironmentSettings):
-    """What the commands that talk to the gateway need to know."""
+class GatewayAddress(EnvironmentSettings):
+    """How to reach the gateway."""
 
     gateway_url: str = Field(
         default="http://127.0.0.1:8080", description="URL of the gateway, without a final slash."
     )
-    api_key: SecretStr = Field(description="Bearer key to call the gateway with.")
     call_timeout_s: float = Field(
         default=60, gt=0, description="Longest silence of the gateway within one call, seconds."
     )
+
+
+class CommandLineSettings(GatewayAddress):
+    """What the commands that talk to the gateway need to know."""
+
+    api_key: SecretStr = Field(description="Bearer key to call the gateway with.")
+
+    @property
+    def bearer(self) -> SecretStr:
+        """Returns: the key to call with."""
+        return self.api_key
+
+
+class AdministrationSettings(GatewayAddress):
+    """What the commands that administer GPTs and their keys need to know."""
+
+    admin_key: SecretStr = Field(
+        description="Bearer key to administer with; `actionstream keys bootstrap` makes the first."
+    )
+
+    @property
+    def bearer(self) -> SecretStr:
+        """Returns: the key to call with."""
+        return self.admin_key
 
 
 class _Given(EnvironmentSettings):
