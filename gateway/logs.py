@@ -5,9 +5,12 @@ Nothing here logs bodies, texts of documents, or keys.
 
 import logging
 import sys
+import threading
 import time
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TextIO
 
+import orjson
 import structlog
 
 from schemas.settings import SharedSettings
@@ -40,6 +43,39 @@ class RateLimit(logging.Filter):
         return self._seen <= self._limit
 
 
+class _Lines:
+    """Makes loggers that write ready lines to a stream, each line whole.
+
+    Through the standard library's logging a line took 60 µs of the 400 of a read, so only what
+    comes from there goes that way.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def __call__(self, name: str = "gateway", *_: object) -> "_Logger":
+        """Returns: the logger of this name."""
+        return _Logger(name, self)
+
+    def write(self, line: str) -> None:
+        """Write one line at once."""
+        with self._lock:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+class _Logger:
+    """Writes what structlog has rendered; `name` is where it comes from."""
+
+    def __init__(self, name: str, lines: _Lines) -> None:
+        self.name = name
+        self.msg = lines.write
+
+    def __getattr__(self, level: str) -> Callable[[str], None]:
+        return self.msg
+
+
 def configure(settings: SharedSettings) -> None:
     """Set up structlog and the standard library's logging for this process."""
     level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
@@ -54,11 +90,11 @@ def configure(settings: SharedSettings) -> None:
     rendering: list[Any] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if text
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
     )
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, *rendering],
+        logger_factory=_Lines(sys.stdout),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
@@ -73,6 +109,10 @@ def configure(settings: SharedSettings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     _quieten()
+
+
+def _json(event: Mapping[str, Any], **_: object) -> str:
+    return orjson.dumps(event, default=repr).decode()
 
 
 def _quieten() -> None:
