@@ -5,8 +5,9 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from gateway import bodies, writes
-from gateway.deps import CallDep, CallerDep, SecuredRoute, StateDep
+from gateway.deps import CallDep, CallerDep, StateDep
 from gateway.errors import NotFound
+from gateway.lean import LeanRoute
 from gateway.lists import CursorQuery, link_next
 from gateway.preconditions import (
     IfMatch,
@@ -29,7 +30,7 @@ from schemas.api.collections import (
 from schemas.api.requests import RequestState
 from schemas.writes import MAX_KEY_CHARS, CreateObject, DeleteObject, PutObject
 
-router = APIRouter(prefix=PREFIX + "/{name}/objects", tags=["objects"], route_class=SecuredRoute)
+router = APIRouter(prefix=PREFIX + "/{name}/objects", tags=["objects"], route_class=LeanRoute)
 
 MODELS: Final = (ObjectInput, ObjectReplacement)
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from gateway import bodies, writes
-from gateway.deps import CallDep, CallerDep, SecuredRoute, StateDep
+from gateway.deps import CallDep, CallerDep, StateDep
+from gateway.lean import LeanRoute
 from gateway.lists import CursorQuery, link_next
 from gateway.preconditions import (
     IfMatch,
@@ -31,7 +32,7 @@ from schemas.writes import NAME_PATTERN, DefineCollection, DropCollection, Searc
 PREFIX: Final = "/v1/gpts/{gpt_id}/collections"
 MODELS: Final = (CollectionInput, CollectionChange, SearchSettings)
 
-router = APIRouter(prefix=PREFIX, tags=["collections"], route_class=SecuredRoute)
+router = APIRouter(prefix=PREFIX, tags=["collections"], route_class=LeanRoute)
 
 GptPath = Annotated[str, Path(pattern=GPT_ID_PATTERN, description="Your tenant.")]
 NamePath = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of the collection.")]

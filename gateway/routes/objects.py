@@ -5,8 +5,9 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from gateway import bodies, writes
-from gateway.deps import Call, CallDep, CallerDep, SecuredRoute, StateDep
+from gateway.deps import Call, CallDep, CallerDep, StateDep
 from gateway.errors import Forbidden, InvalidInput, NotFound
+from gateway.lean import LeanRoute
 from gateway.preconditions import (
     IfMatch,
     IfNoneMatch,
@@ -24,7 +25,7 @@ from schemas.api.collections import Deleted, ObjectMerge, ObjectReplacement, Sto
 from schemas.api.requests import RequestState
 from schemas.writes import DeleteObject, MergeObject, PatchObject, PutObject
 
-router = APIRouter(prefix="/v1/objects/{object_id}", tags=["objects"], route_class=SecuredRoute)
+router = APIRouter(prefix="/v1/objects/{object_id}", tags=["objects"], route_class=LeanRoute)
 
 MODELS: Final = (ObjectMerge,)
 
