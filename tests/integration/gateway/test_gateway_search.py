@@ -1,6 +1,5 @@
 """Searches against a real index: what is found, by what, within whose documents."""
 
-import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ from opensearchpy import AsyncOpenSearch
 from gateway.settings import GatewaySettings
 from schemas.attributes import attributes
 from schemas.indexes import ALIAS
+from tests.fakes.embeddings import embedding as vectors
 from tests.integration.gateway.conftest import Rows, Serve
 
 TEXT = "The river Tamsel carries nitrate. Samples were drawn in May. The river is slow.\n"
@@ -79,25 +79,13 @@ async def embedding(
     serve: Serve, gateway_settings: GatewaySettings, headers: dict[str, str]
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a gateway whose model server answers every query with one vector."""
-    vector = [0.1] * gateway_settings.embedding_dimensions
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        body = json.dumps({"model": "m", "embeddings": [vector]}).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode() + body)
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    own = gateway_settings.model_copy(update={"ollama_url": f"http://127.0.0.1:{port}"})
-    async with (
-        server,
-        serve(own) as url,
-        httpx2.AsyncClient(base_url=url, headers=headers, timeout=60) as client,
-    ):
-        yield client
+    async with vectors(gateway_settings.embedding_dimensions) as models:
+        own = gateway_settings.model_copy(update={"ollama_url": models})
+        async with (
+            serve(own) as url,
+            httpx2.AsyncClient(base_url=url, headers=headers, timeout=60) as client,
+        ):
+            yield client
 
 
 async def everything(
