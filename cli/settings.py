@@ -19,7 +19,7 @@ PROJECT: Final = Path(__file__).resolve().parent.parent
 LOCAL_ENVIRONMENT: Final = Path(".actionstream/env")
 
 
-class GatewayAddress(EnvironmentSettings):
+class _GatewayAddress(EnvironmentSettings):
     """How to reach the gateway."""
 
     gateway_url: str = Field(
@@ -30,7 +30,7 @@ class GatewayAddress(EnvironmentSettings):
     )
 
 
-class CommandLineSettings(GatewayAddress):
+class CommandLineSettings(_GatewayAddress):
     """What the commands that talk to the gateway need to know."""
 
     api_key: SecretStr = Field(description="Bearer key to call the gateway with.")
@@ -41,7 +41,7 @@ class CommandLineSettings(GatewayAddress):
         return self.api_key
 
 
-class AdministrationSettings(GatewayAddress):
+class AdministrationSettings(_GatewayAddress):
     """What the commands that administer GPTs and their keys need to know."""
 
     admin_key: SecretStr = Field(

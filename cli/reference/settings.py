@@ -81,7 +81,7 @@ def written(value: Any) -> str:  # noqa: ANN401 - any setting's value
 
 def sections() -> Sequence[Section]:
     """Returns: all settings, each variable in one section."""
-    from cli.settings import CommandLineSettings
+    from cli.settings import AdministrationSettings, CommandLineSettings
     from gateway.settings import GatewaySettings
     from local.environment import LocalSettings
     from schemas import settings as shared
@@ -119,6 +119,12 @@ def sections() -> Sequence[Section]:
         ),
         Section("Backups", "`actionstream backup`.", BackupSettings, (*both, Settings)),
         Section("Command line", "Commands that call the gateway.", CommandLineSettings),
+        Section(
+            "Administration",
+            "`actionstream gpts` and `actionstream keys`.",
+            AdministrationSettings,
+            (CommandLineSettings,),
+        ),
         Section("Local run", "`make run` and `make test`; not read from files.", LocalSettings),
     )
 
