@@ -1,4 +1,4 @@
-"""The page of metrics: every one of the gateway, the workers and the delay consumer."""
+"""The page of metrics: every one of each role that is long at work."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,8 @@ _HEAD = f"""\
 
 {NOTE}
 In Prometheus' text format, at `/metrics` of the gateway and, where `ACTIONSTREAM_METRICS_PORT` is
-set, of each worker and delay consumer. A counter's name ends in `_total`; a histogram has
-`_bucket`, `_sum` and `_count`.
+set, of each worker, delay consumer and schedule of backups. A counter's name ends in `_total`; a
+histogram has `_bucket`, `_sum` and `_count`.
 
 """
 
@@ -25,6 +25,7 @@ def markdown() -> str:
             ("Gateway", gateway_metrics()),
             ("Workers", worker_metrics()),
             ("Delay consumer", delay_metrics()),
+            ("Schedule of backups", backup_metrics()),
         )
     )
 
@@ -46,6 +47,13 @@ def worker_metrics() -> list[Collector]:
 def delay_metrics() -> list[Collector]:
     """Returns: the delay consumer's metrics, in the order of their catalogue."""
     from streams.delay import metrics
+
+    return [one for one in vars(metrics).values() if hasattr(one, "collect") and _named(one)]
+
+
+def backup_metrics() -> list[Collector]:
+    """Returns: the schedule's metrics, in the order of their catalogue."""
+    from streams.backup import metrics
 
     return [one for one in vars(metrics).values() if hasattr(one, "collect") and _named(one)]
 

@@ -10,7 +10,7 @@ from cli.commands.roles import Stages
 from cli.commands.search import Mode
 from cli.reference import DOCUMENTS
 from cli.reference.commands import commands
-from cli.reference.metrics import delay_metrics, gateway_metrics, worker_metrics
+from cli.reference.metrics import backup_metrics, delay_metrics, gateway_metrics, worker_metrics
 from gateway.metrics import Metrics
 from schemas.api import search
 from schemas.topics import CATALOGUE
@@ -40,7 +40,7 @@ def test_every_metric_is_documented() -> None:
     page = (FOLDER / "metrics.md").read_text()
     registries: list[CollectorRegistry] = [Metrics().registry]
     families = [family for registry in registries for family in registry.collect()]
-    elsewhere = [*worker_metrics(), *delay_metrics()]
+    elsewhere = [*worker_metrics(), *delay_metrics(), *backup_metrics()]
     families += [family for one in elsewhere for family in one.collect()]
     assert len(families) == len(gateway_metrics()) + len(elsewhere)
     for family in families:

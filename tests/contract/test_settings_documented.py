@@ -9,7 +9,7 @@ from cli.reference.settings import Section, Variable, sections
 from cli.settings import CommandLineSettings
 from gateway.settings import GatewaySettings
 from schemas.settings import EnvironmentSettings
-from streams.settings import ConsumerSettings, Settings
+from streams.settings import BackupSettings, ConsumerSettings, Settings
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "streams", "gateway", "cli", "local")
@@ -79,7 +79,8 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    "model", [GatewaySettings, Settings, ConsumerSettings, CommandLineSettings]
+    "model",
+    [GatewaySettings, Settings, ConsumerSettings, BackupSettings, CommandLineSettings],
 )
 def test_the_example_file_says_the_defaults(model: type[BaseSettings], example: Path) -> None:
     """Each line can be read back, and states the value that holds without it."""

@@ -1,0 +1,121 @@
+"""The schedule as a process: a backup when one is due, pruning, and metrics after a restart."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+
+from bench.stack import free_port
+from streams.backup import schedule
+from streams.backup.create import create
+from streams.backup.manifest import DUMP, MANIFEST, named
+from streams.backup.prune import prune
+from streams.backup.target import Target, stored, write_note
+from streams.settings import BackupSettings
+from tests.integration.backup.conftest import CommandLine, Place
+
+
+async def metrics(port: int) -> dict[str, float]:
+    """What the schedule tells, once it has looked at the target."""
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        while True:
+            try:
+                page = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+            except httpx2.TransportError:
+                page = ""
+            lines = [line.rpartition(" ") for line in page.splitlines() if line[:1] != "#"]
+            found = {name: float(value) for name, _, value in lines}
+            if found.get("actionstream_backup_success_timestamp_seconds"):
+                return found
+            await asyncio.sleep(0.1)
+
+
+async def write(target: Target, name: str, dump: bytes) -> None:
+    """Put a dump where a backup of this name has its own."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield dump
+
+    await target.write(name, DUMP, chunks())
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+async def test_the_schedule_makes_one_and_tells_of_it(target: Target, backup: CommandLine) -> None:
+    """Where there is none it makes one at once; after a restart it makes none and tells the same.
+
+    SIGTERM ends it with exit code 0.
+    """
+    told = []
+    for _ in range(2):
+        port = free_port()
+        process = await backup.start("schedule", ACTIONSTREAM_METRICS_PORT=str(port))
+        told.append(await metrics(port))
+        process.send_signal(signal.SIGTERM)
+        out, error = await process.communicate()
+        assert process.returncode == 0, error
+        assert b"backup failed" not in out
+
+    [made] = await stored(target)
+    assert made.manifest is not None
+    for found in told:
+        assert found["actionstream_backup_success_timestamp_seconds"] == pytest.approx(
+            made.manifest.finished_at.timestamp()
+        )
+        assert found["actionstream_backup_size_bytes"] == made.manifest.size_bytes
+        assert found["actionstream_backup_duration_seconds"] == made.manifest.duration_s
+        assert found['actionstream_backups{state="good"}'] == 1
+        assert found["actionstream_backup_failures_total"] == 0
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+async def test_the_schedule_outlives_failures(place: Place, backup: CommandLine) -> None:
+    """A server that refuses is counted and said, without the process ending."""
+    port = free_port()
+    process = await backup.start(
+        "schedule", ACTIONSTREAM_METRICS_PORT=str(port), ACTIONSTREAM_POSTGRES_BIN="nowhere"
+    )
+    assert process.stdout is not None
+    while b"backup failed" not in (line := await process.stdout.readline()):
+        assert line
+    assert process.returncode is None
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+
+    assert b"pg_dump is not in nowhere" in line
+    assert process.returncode == 0
+
+
+async def test_several_schedules_make_one(settings: BackupSettings, target: Target) -> None:
+    """Whoever comes second makes none, whether it waits for its turn or not."""
+    await asyncio.gather(
+        *(schedule.keep_up(settings, target) for _ in range(3)), return_exceptions=True
+    )
+    await schedule.keep_up(settings, target)
+
+    assert len(await stored(target)) == 1
+
+
+async def test_pruning_keeps_one_that_is_really_good(
+    settings: BackupSettings, target: Target
+) -> None:
+    """Before anything is deleted the newest is read; if it is bad, the one before it stays."""
+    now = datetime.now(UTC)
+    made = [await create(settings, target) for _ in range(3)]
+    old = []
+    for age, manifest in zip((60, 50, 40), made, strict=True):
+        then = now - timedelta(days=age)
+        old.append(named(then))
+        dump = b"".join([chunk async for chunk in target.read(manifest.name, DUMP)])
+        await write(target, old[-1], dump if age > 40 else dump[:-1])
+        moved = {"name": old[-1], "started_at": then, "finished_at": then}
+        await write_note(target, old[-1], MANIFEST, manifest.model_copy(update=moved))
+        await target.publish(old[-1])
+        await target.remove(manifest.name)
+
+    done = await prune(settings.model_copy(update={"backup_keep_count": 1}), target)
+
+    assert done.backups == [old[0], old[2]]
+    assert [one.name for one in await stored(target)] == [old[1]]
