@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from cli.errors import Failure
 from streams import bootstrap
 from streams.errors import Unavailable
+from streams.seeds import UnusableKey
 from streams.settings import Settings
 
 Step = Callable[[], Awaitable[None]]
@@ -27,7 +28,7 @@ async def prepare(settings: Settings, timeout_s: float) -> None:
         Failure: a server did not answer within `timeout_s`, or refused.
     """
     steps: dict[str, tuple[str, Callable[[Settings], Awaitable[None]]]] = {
-        "Postgres": ("tables, roles and the first tenant", bootstrap.migrate),
+        "Postgres": ("tables, roles, the first tenants and keys", bootstrap.migrate),
         "the object store or OpenSearch": ("bucket and search index", bootstrap.prepare_stores),
     }
     deadline = time.monotonic() + timeout_s
@@ -62,6 +63,8 @@ async def patiently(server: str, step: Step, deadline: float) -> None:
             await asyncio.sleep(_PAUSE_S)
         except DBAPIError as error:
             raise Failure(f"{server} refuses: {_reason(error)}") from None
+        except UnusableKey as error:
+            raise Failure(str(error)) from None
         else:
             return
 

@@ -1,6 +1,5 @@
 """What handlers ask for: the state, the caller, how the call wants its answer."""
 
-import hmac
 import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from fastapi import Depends, Header, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import Field
 
+from gateway.access import authenticate, authorise, cost_of
 from gateway.errors import Unauthorised, UnsupportedMediaType
+from gateway.limits.counting import count_key, count_stranger
 from gateway.principal import Principal
-from gateway.settings import GatewaySettings
 from gateway.state import State
 from schemas.api.documents import CorrelationId, IdempotencyKey
 
@@ -33,32 +33,22 @@ class Call:
     traceparent: str | None
 
 
-def authenticate(request: Request) -> Principal:
-    """Returns: the caller of a request.
-
-    Raises:
-        Unauthorised: there is no bearer key, or it is not ours.
-    """
-    settings: GatewaySettings = request.app.state.gateway.settings
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
-        raise Unauthorised("send the header Authorization: Bearer <your API key>")
-    expected = settings.api_key.get_secret_value()
-    if not hmac.compare_digest(key.strip().encode(), expected.encode()):
-        raise Unauthorised("the API key is not valid; check it, or ask for a new one")
-    return Principal(settings.gpt_id, None, settings.gpt_id, frozenset({"read", "write"}), None)
-
-
 class SecuredRoute(APIRoute):
-    """A route that authenticates before anything of the body is read."""
+    """A route that checks key and scopes before anything of the body is read."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Returns: FastAPI's handler behind authentication and a check of the media type."""
         handler = super().get_route_handler()
-        takes_json = self.body_field is not None
+        takes_json, path = self.body_field is not None, self.path
 
         async def secured(request: Request) -> Response:
-            request.state.principal = authenticate(request)
+            try:
+                request.state.principal = principal = await authenticate(request)
+            except Unauthorised:
+                await count_stranger(request)
+                raise
+            await count_key(request, principal, path, cost_of(request.method, path))
+            authorise(request, principal, path)
             if takes_json and not _is_json(request):
                 raise UnsupportedMediaType("send JSON with Content-Type: application/json")
             return await handler(request)

@@ -29,6 +29,25 @@ class Metrics:
         self.in_flight = Gauge(
             "actionstream_http_in_flight", "Calls being worked on.", registry=self.registry
         )
+        self.key_checks = Counter(
+            "actionstream_key_checks",
+            "Keys looked up, by what answered: memory, database, or outage (memory, since Postgres "
+            "is away). Where most are of the database, see actionstream_key_changes_current.",
+            ("source",),
+            registry=self.registry,
+        )
+        self.keys_refused = Counter(
+            "actionstream_keys_refused",
+            "Calls refused for their key: missing, malformed, unknown, wrong (secret), revoked, "
+            "expired, deleted, disabled (GPT), or scope.",
+            ("reason",),
+            registry=self.registry,
+        )
+        self.key_changes_current = Gauge(
+            "actionstream_key_changes_current",
+            "1 while news of revoked keys come in; 0 while keys are read anew for that reason.",
+            registry=self.registry,
+        )
         self.published = Counter(
             "actionstream_records_published",
             "Records by outcome: acknowledged, refused (not sent), unknown (maybe in the log).",
@@ -97,6 +116,10 @@ class Metrics:
     def watch_rate_limits(self, shared: Callable[[], bool]) -> None:
         """Show whether rate limits are shared, asked for at each scrape."""
         self.rate_limits_shared.set_function(lambda: float(shared()))
+
+    def watch_key_changes(self, current: Callable[[], bool]) -> None:
+        """Show whether news of keys come in, asked for at each scrape."""
+        self.key_changes_current.set_function(lambda: float(current()))
 
     def watch_backlog(
         self, expected_wait_s: Callable[[], float | None], waiting: Callable[[], int | None]

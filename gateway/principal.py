@@ -28,7 +28,9 @@ class Principal:
 
     def may(self, action: Action, collection: str | None = None) -> bool:
         """Returns: whether the key covers this, for one collection if given, else for all."""
-        return action in self.scopes or f"{action}:{collection}" in self.scopes
+        return action in self.scopes or (
+            collection is not None and f"{action}:{collection}" in self.scopes
+        )
 
     def may_somewhere(self, action: Action) -> bool:
         """Returns: whether the key covers this for at least one collection."""

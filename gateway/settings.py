@@ -1,11 +1,15 @@
 """Settings of the gateway."""
 
 from datetime import timedelta
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, StringConstraints
 
+from schemas import rate_limits
+from schemas.rate_limits import RateLimits
 from schemas.settings import (
     KafkaSettings,
+    KeySettings,
     ModelSettings,
     SearchSettings,
     SharedSettings,
@@ -14,27 +18,54 @@ from schemas.settings import (
 
 
 class GatewaySettings(
-    SharedSettings, KafkaSettings, StorageSettings, SearchSettings, ModelSettings
+    SharedSettings, KeySettings, KafkaSettings, StorageSettings, SearchSettings, ModelSettings
 ):
     """What the gateway needs to know."""
 
-    api_key: SecretStr = Field(
-        min_length=16, description="Bearer key that opens the tenant `gpt_id`."
+    key_pepper: SecretStr = Field(
+        min_length=32,
+        description="Key of the hashes that are kept of API keys; without it none of them is "
+        "valid.",
+    )
+    key_cache: timedelta = Field(
+        default=timedelta(seconds=60),
+        gt=timedelta(0),
+        description="How long a key that was read is valid unread, while news of keys come in.",
+    )
+    key_outage: timedelta = Field(
+        default=timedelta(minutes=15),
+        ge=timedelta(0),
+        description="How long a key that was read stays valid while Postgres cannot be reached.",
     )
     host: str = Field(default="127.0.0.1", description="Address the gateway listens on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port the gateway listens on.")
-    public_url: str | None = Field(
-        default=None, description="URL under which clients reach it, for the OpenAPI document."
+    public_url: (
+        Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")] | None
+    ) = Field(
+        default=None,
+        validation_alias=AliasChoices("ACTIONSTREAM_PUBLIC_URL", "PUBLIC_URL"),
+        description="URL under which clients reach it; every link and document names it.",
     )
     forwarded_allow_ips: str = Field(
-        default="127.0.0.1", description="Proxies whose X-Forwarded headers are believed."
+        default="127.0.0.1",
+        description="Proxies whose X-Forwarded headers are believed: addresses and networks, "
+        "separated by commas; `*` believes everyone.",
+    )
+    rate_limits: RateLimits = Field(
+        default=rate_limits.DEFAULT,
+        validation_alias=AliasChoices("ACTIONSTREAM_RATE_LIMITS", "rate_limits"),
+        description="Calls of a key, its changes, and calls of an address without a valid key, "
+        "each as count/period; `none` switches off. RATE_LIMITS without the prefix counts too.",
     )
 
     gateway_database_url: SecretStr = Field(
         description="Postgres URL of the role that only reads (postgresql+psycopg://…)."
     )
     gateway_database_pool: int = Field(
-        default=10, ge=1, le=200, description="Most Postgres connections of one gateway."
+        default=10,
+        ge=1,
+        le=200,
+        description="Most Postgres connections of each of a gateway's two pools.",
     )
     statement_timeout: timedelta = Field(
         default=timedelta(seconds=5), description="Longest that Postgres works on one query."
@@ -94,3 +125,8 @@ class GatewaySettings(
     max_queued_records: int = Field(
         default=10_000, ge=1, description="Records not yet acknowledged; beyond it calls get 503."
     )
+
+    @property
+    def public_base(self) -> str:
+        """Returns: what links begin with: the public URL without its final slash, or nothing."""
+        return (self.public_url or "").rstrip("/")

@@ -15,7 +15,10 @@ from gateway.cursors import Cursors
 from gateway.database import Reader
 from gateway.direct import Direct
 from gateway.embedder import Embedder
+from gateway.keys.keys import Keys
 from gateway.lag import IntakeLag
+from gateway.limits.limiter import RateLimiter
+from gateway.limits.store import Store
 from gateway.live_index import LiveIndex
 from gateway.metrics import Metrics
 from gateway.publisher import Publisher
@@ -23,6 +26,7 @@ from gateway.queries.backlog import progress
 from gateway.results import Results
 from gateway.settings import GatewaySettings
 from gateway.storage import Storage
+from gateway.uses import Uses
 from schemas.ids import Ids
 
 
@@ -36,6 +40,9 @@ class State:
     metrics: Metrics
     reader: Reader
     direct: Direct
+    keys: Keys
+    limits: RateLimiter
+    uses: Uses
     search: AsyncOpenSearch
     live_index: LiveIndex
     storage: Storage
@@ -55,6 +62,9 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
         stack.push_async_callback(reader.close)
         direct = Direct(settings)
         stack.push_async_callback(direct.close)
+        keys = Keys(settings, direct, metrics)
+        stack.push_async_callback(run_in_threadpool, keys.close)
+        limits, uses = await stack.enter_async_context(_counting(settings, metrics))
         search = _search_client(settings)
         stack.push_async_callback(search.close)
         embedder = Embedder(settings)
@@ -73,6 +83,9 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
             metrics=metrics,
             reader=reader,
             direct=direct,
+            keys=keys,
+            limits=limits,
+            uses=uses,
             search=search,
             live_index=LiveIndex(settings, search),
             storage=storage,
@@ -82,6 +95,24 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
             backlog=backlog,
             admission=Admission(settings, backlog),
         )
+
+
+@contextlib.asynccontextmanager
+async def _counting(
+    settings: GatewaySettings, metrics: Metrics
+) -> AsyncIterator[tuple[RateLimiter, Uses]]:
+    store = Store(settings)
+    limits, uses = RateLimiter(settings.rate_limits, store, metrics), Uses(store)
+    tasks = [asyncio.create_task(limits.leases.run()), asyncio.create_task(uses.run())]
+    try:
+        yield limits, uses
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await limits.leases.close()
+        await uses.flush()
+        await store.close()
 
 
 @contextlib.asynccontextmanager

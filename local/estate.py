@@ -13,6 +13,8 @@ from local.program import Program
 from local.servers import kafka, models, opensearch, postgres, s3
 
 BUCKET = "actionstream"
+#: Of the key that is made here: whoever tries the product, or measures it, is its only client.
+RATE_LIMITS = "key:60000/m,write:60000/m"
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def plan(state: Path, ports: Ports, settings: LocalSettings, *, throwaway: bool 
     variables = {
         **secret,
         **_addresses(ports, secret),
+        "ACTIONSTREAM_KEY_ENV": secrets_file.KEY_ENV,
+        "ACTIONSTREAM_API_KEY_RATE_LIMITS": RATE_LIMITS,
         "ACTIONSTREAM_POSTGRES_BIN": str(postgres.binaries()),
         "ACTIONSTREAM_BACKUP_TARGET": str(places.backups),
     }

@@ -9,12 +9,16 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from schemas import keys
+
 FILE = "env"
 _LINE = re.compile(r"^export (ACTIONSTREAM_[A-Z0-9_]+)='([^']*)'$")
+KEY_ENV = "local"
 #: Made at the first start and kept; what each is for stands in `.env.example`.
+KEYS = ("ACTIONSTREAM_API_KEY", "ACTIONSTREAM_ADMIN_KEY")
 SECRETS = (
-    "ACTIONSTREAM_API_KEY",
     "ACTIONSTREAM_ID_SECRET",
+    "ACTIONSTREAM_KEY_PEPPER",
     "ACTIONSTREAM_S3_ACCESS_KEY",
     "ACTIONSTREAM_S3_SECRET_KEY",
     "ACTIONSTREAM_ADMIN_PASSWORD",
@@ -35,9 +39,22 @@ def read(state: Path) -> dict[str, str]:
 
 
 def keep(state: Path) -> dict[str, str]:
-    """Returns: the secrets of `state`, those that it lacks newly made (192 random bits each)."""
+    """Returns: keys and secrets of `state`, those that it lacks newly made (192 bits or more).
+
+    A key of another form, which older releases made, is replaced.
+    """
     kept = read(state)
-    return {name: kept.get(name) or secrets.token_hex(_SECRET_BYTES) for name in SECRETS}
+    return {
+        **{name: _key(kept.get(name, "")) for name in KEYS},
+        **{name: kept.get(name) or secrets.token_hex(_SECRET_BYTES) for name in SECRETS},
+    }
+
+
+def _key(kept: str) -> str:
+    try:
+        return str(keys.parse(kept))
+    except keys.NotAKey:
+        return str(keys.mint(KEY_ENV))
 
 
 def write(state: Path, variables: Mapping[str, str]) -> Path:

@@ -39,6 +39,19 @@ class SharedSettings(LogSettings):
     )
 
 
+class KeySettings(EnvironmentSettings):
+    """How tenants' keys are made and checked."""
+
+    key_env: Annotated[str, StringConstraints(pattern="^[a-z]{2,10}$")] = Field(
+        default="live", description="What stands in new keys behind `as_`; tells stages apart."
+    )
+    previous_key_pepper: SecretStr | None = Field(
+        default=None,
+        description="The pepper before the present one: keys made under it stay valid while it is "
+        "set.",
+    )
+
+
 class KafkaSettings(EnvironmentSettings):
     """How to reach Kafka."""
 

@@ -3,13 +3,11 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from schemas.tables import METADATA
 from streams import bootstrap, topics_admin
-from streams.clients.postgres import Database
 from streams.errors import DependencyDown
 from streams.settings import Settings
 
@@ -36,20 +34,6 @@ async def test_the_migrations_make_the_tables_of_the_catalogue(settings: Setting
     await engine.dispose()
 
     assert found == []
-
-
-async def test_the_gateways_role_cannot_write(settings: Settings) -> None:
-    """The gateway's database role reads all tables and writes none."""
-    assert settings.gateway_database_url is not None
-    reader = Database.connect(settings.gateway_database_url.get_secret_value(), pool=2)
-    async with reader.transaction() as connection:
-        rows = (await connection.execute(text("SELECT gpt_id FROM gpts"))).scalars().all()
-    with pytest.raises(ProgrammingError, match="permission denied"):
-        async with reader.transaction() as connection:
-            await connection.execute(text("DELETE FROM gpts"))
-    await reader.close()
-
-    assert settings.gpt_id in rows
 
 
 async def test_a_worker_waits_for_its_topics(settings: Settings) -> None:

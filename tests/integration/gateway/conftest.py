@@ -19,7 +19,8 @@ from sqlalchemy.engine import Engine
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from schemas.ids import DOCUMENT, REQUEST, RUN, Ids
-from schemas.tables import DOCUMENTS, REQUESTS
+from schemas.keys import Key, mint
+from schemas.tables import API_KEYS, DOCUMENTS, GPTS, REQUESTS
 from streams.settings import Settings
 
 
@@ -86,9 +87,24 @@ async def url(gateway_settings: GatewaySettings) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-def headers(gateway_settings: GatewaySettings) -> dict[str, str]:
+def headers(settings: Settings) -> dict[str, str]:
     """The header that authorises."""
-    return {"Authorization": f"Bearer {gateway_settings.api_key.get_secret_value()}"}
+    assert settings.api_key is not None
+    return {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
+
+
+Bearer = Callable[..., dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def bearer(settings: Settings, rows: "Rows") -> Bearer:
+    """Returns: what enters a key, of a tenant of any name, and returns its header."""
+
+    def entered(gpt_id: str = settings.gpt_id, **values: Any) -> dict[str, str]:
+        key = rows.key(gpt_id=gpt_id, **values)
+        return {"Authorization": f"Bearer {key}"}
+
+    return entered
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +123,7 @@ class Rows:
     engine: Engine
     ids: Ids
     gpt_id: str
+    pepper: str
 
     def add(self, table: Table, **values: Any) -> None:
         with self.engine.begin() as connection:
@@ -130,6 +147,18 @@ class Rows:
         with self.engine.begin() as connection:
             connection.execute(statement.on_conflict_do_nothing())
 
+    def key(self, gpt_id: str, **values: Any) -> Key:
+        key = mint("test")
+        row = {"name": "test", "scopes": ["read", "write"], **values}
+        entry = insert(API_KEYS).values(
+            key_id=key.key_id, gpt_id=gpt_id, hash=key.hashed(self.pepper), **row
+        )
+        tenant = upsert(GPTS).values(gpt_id=gpt_id, name=gpt_id).on_conflict_do_nothing()
+        with self.engine.begin() as connection:
+            connection.execute(tenant)
+            connection.execute(entry)
+        return key
+
     def request_id(self) -> str:
         return self.ids.mint(REQUEST, self.gpt_id)
 
@@ -141,7 +170,9 @@ class Rows:
 def rows(settings: Settings) -> Iterator[Rows]:
     """Writes rows as the workers would."""
     engine = create_engine(settings.database_url.get_secret_value())
-    yield Rows(engine, Ids(settings.id_secret.get_secret_value()), settings.gpt_id)
+    assert settings.key_pepper is not None
+    pepper = settings.key_pepper.get_secret_value()
+    yield Rows(engine, Ids(settings.id_secret.get_secret_value()), settings.gpt_id, pepper)
     engine.dispose()
 
 

@@ -8,8 +8,10 @@ import httpx2
 import pytest
 
 from gateway.settings import GatewaySettings
+from schemas.keys import parse
 from schemas.tables import CHUNKS, CORRECTIONS, DOCUMENT_TYPES, PAGES, RUNS, STEPS
-from tests.integration.gateway.conftest import Records, Rows, Serve
+from streams.settings import Settings
+from tests.integration.gateway.conftest import Bearer, Records, Rows
 from tests.integration.gateway.test_gateway_uploads import s3
 
 __all__ = ["s3"]
@@ -319,13 +321,10 @@ async def test_a_deleted_document_is_gone_for_every_call(
     assert await listed(api, {"metadata.set": "gone"}) == set()
 
 
-async def test_another_tenants_document_is_unknown(
-    serve: Serve, gateway_settings: GatewaySettings, headers: dict[str, str], rows: Rows
-) -> None:
+async def test_another_tenants_document_is_unknown(url: str, bearer: Bearer, rows: Rows) -> None:
     """With another tenant's key nothing of this one's is found, listed, or changed."""
     document_id = rows.document(metadata={"set": "tenant"})
-    other = gateway_settings.model_copy(update={"gpt_id": "other"})
-    async with serve(other) as url, httpx2.AsyncClient(base_url=url, headers=headers) as client:
+    async with httpx2.AsyncClient(base_url=url, headers=bearer(gpt_id="other")) as client:
         path = f"/v1/documents/{document_id}"
         answers = [await client.get(path + part) for part in ("", "/text", "/content", "/fields")]
         answers += [await client.delete(path), await client.patch(path, json={"title": "x"})]
@@ -335,9 +334,11 @@ async def test_another_tenants_document_is_unknown(
 
 
 async def test_changes_publish_one_record_each(
-    api: httpx2.AsyncClient, rows: Rows, records: Records
+    api: httpx2.AsyncClient, rows: Rows, records: Records, settings: Settings
 ) -> None:
     """Corrections, deletion and reprocessing are records keyed by the document."""
+    assert settings.api_key is not None
+    by = f"key:{parse(settings.api_key.get_secret_value()).key_id}"
     document_id = rows.document()
     path = f"/v1/documents/{document_id}"
     await api.patch(f"{path}?wait_s=0", json={"fields": {"total": None}, "if_version": 3})
@@ -350,7 +351,7 @@ async def test_changes_publish_one_record_each(
     assert (changed["fields"], changed["if_version"], changed["by"]) == (
         {"total": None},
         3,
-        "key:demo",
+        by,
     )
     assert json.loads(deletion.value()) == {"document_id": document_id}
     wanted = json.loads(again.value())

@@ -8,7 +8,7 @@ from gateway.settings import GatewaySettings
 
 NOWHERE: dict[str, Any] = {
     "id_secret": "a secret of sixteen",
-    "api_key": "a key of sixteen or more",
+    "key_pepper": "a pepper of thirty-two characters",
     "gateway_database_url": "postgresql+psycopg://nobody@127.0.0.1:1/none",
     "kafka_bootstrap": "127.0.0.1:1",
     "opensearch_url": "http://127.0.0.1:1",

@@ -72,7 +72,7 @@ def test_a_loggers_repeats_are_held_back() -> None:
     assert [limit.filter(record) for _ in range(5)] == [True, True, True, False, False]
 
 
-@pytest.mark.parametrize("missing", ["id_secret", "api_key", "gateway_database_url"])
+@pytest.mark.parametrize("missing", ["id_secret", "key_pepper", "gateway_database_url"])
 def test_secrets_have_no_defaults(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway without a secret does not start."""
     monkeypatch.delenv(f"ACTIONSTREAM_{missing.upper()}", raising=False)

@@ -1,0 +1,92 @@
+"""What the database roles of workers and gateways may do, and which rows they see.
+
+Row-level security is the second wall between tenants: it shows the gateway's role the rows of the
+tenant that its connection is set to (`actionstream.gpt_id`; `*` for all), and none before that.
+Where one role does everything, it owns the tables, and Postgres exempts a table's owner.
+"""
+
+from typing import Final
+
+from pydantic import SecretStr
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.tables import METADATA
+from schemas.tables.edge import EDGE
+from streams.settings import Settings
+
+_TENANT: Final = "current_setting('actionstream.gpt_id', true)"
+_OF_TENANT: Final = f"gpt_id = {_TENANT} OR {_TENANT} = '*'"
+_VIEWS: Final = ("tenant_objects",)
+"""Made by the migrations with the same condition."""
+
+_ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
+
+
+def of_tenants() -> list[str]:
+    """Returns: the names of the tables whose rows name their tenant, and so are guarded."""
+    return [table.name for table in METADATA.sorted_tables if "gpt_id" in table.c]
+
+
+async def prepare(connection: AsyncConnection, settings: Settings) -> None:
+    """Make the roles of the settings, where they are others than the one that migrates."""
+    tables = list(METADATA.tables)
+    worker = await _made(connection, settings, settings.database_url)
+    if worker is not None:
+        await _grant(connection, worker, _ALL, tables)
+        await _show(connection, worker, "FOR ALL TO {role} USING (true) WITH CHECK (true)")
+    gateway = await _made(connection, settings, settings.gateway_database_url)
+    if gateway is not None:
+        await _grant(connection, gateway, "SELECT", [*tables, *_VIEWS])
+        await _run(connection, f"GRANT USAGE ON SCHEMA {EDGE.schema} TO {_name(gateway)}")
+        await _grant(connection, gateway, _ALL, list(EDGE.tables))
+        await _show(connection, gateway, f"FOR SELECT TO {{role}} USING ({_OF_TENANT})")
+
+
+async def _made(
+    connection: AsyncConnection, settings: Settings, url: SecretStr | None
+) -> str | None:
+    """Returns: the role of a URL, made or with its password set; none where it is who migrates."""
+    if settings.admin_database_url is None or url is None:
+        return None
+    parsed = make_url(url.get_secret_value())
+    admin = make_url(settings.admin_database_url.get_secret_value()).username
+    if parsed.username is None or parsed.username == admin:
+        return None
+    role, password = _name(parsed.username), _quoted(str(parsed.password or ""), "'")
+    exists = text("SELECT 1 FROM pg_roles WHERE rolname = :name")
+    found = (await connection.execute(exists, {"name": parsed.username})).one_or_none()
+    verb = "CREATE" if found is None else "ALTER"
+    await _run(connection, f"{verb} ROLE {role} LOGIN PASSWORD {password}")
+    await _run(connection, f"GRANT USAGE ON SCHEMA public TO {role}")
+    return parsed.username
+
+
+async def _grant(connection: AsyncConnection, role: str, rights: str, tables: list[str]) -> None:
+    await _run(connection, f"GRANT {rights} ON {', '.join(tables)} TO {_name(role)}")
+
+
+async def _show(connection: AsyncConnection, role: str, policy: str) -> None:
+    """Guard tenants' rows, by a policy named after its role, where a table has none of it yet.
+
+    It is not made again each time: that would lock the tables against all who use them.
+    """
+    found = text("SELECT tablename FROM pg_policies WHERE policyname = :role")
+    there = await connection.execute(found, {"role": role})
+    name = _name(role)
+    for table in set(of_tenants()) - set(there.scalars()):
+        await _run(connection, f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        await _run(connection, f"CREATE POLICY {name} ON {table} {policy.format(role=name)}")
+
+
+async def _run(connection: AsyncConnection, statement: str) -> None:
+    await connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+def _name(role: str) -> str:
+    return _quoted(role, '"')
+
+
+def _quoted(name: str, mark: str) -> str:
+    """Returns: the text quoted for SQL; roles cannot be named by parameters."""
+    return mark + name.replace(mark, mark * 2).replace("\0", "") + mark
