@@ -10,11 +10,12 @@ from typing import Any
 import httpx2
 import pytest
 from confluent_kafka import Message, Producer
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert, update
 
 from gateway.settings import GatewaySettings
 from schemas import keys
 from schemas.ids import Ids
+from schemas.tables import API_KEYS
 from schemas.tables.edge import KEY_USES
 from schemas.tenants import ADMIN
 from streams.batch_ledger import BatchLedger, Turn
@@ -29,10 +30,16 @@ from tests.integration.gateway.conftest import Answer, Records, Rows
 Working = Callable[[str, Answer], None]
 
 
+UNLIMITED = "key:60000/m,write:60000/m"
+
+
 @pytest.fixture
-async def admin(url: str, settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client with a key that administers."""
+async def admin(url: str, settings: Settings, rows: Rows) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client with a key that administers, as often as the tests like."""
     assert settings.admin_key is not None
+    with rows.engine.begin() as connection:
+        unlimited = update(API_KEYS).where(API_KEYS.c.gpt_id == ADMIN)
+        connection.execute(unlimited.values(rate_limits=UNLIMITED))
     bearer = {"Authorization": f"Bearer {settings.admin_key.get_secret_value()}"}
     async with httpx2.AsyncClient(
         base_url=url, headers=bearer, timeout=60, trust_env=False
@@ -215,7 +222,9 @@ async def test_a_key_is_rotated_without_an_interruption(
 ) -> None:
     """Both open the GPT for the overlap; with none the old one ends at once."""
     path = f"/v1/admin/gpts/{gpt_id}/keys"
-    old = (await admin.post(path, json={"name": "x", "scopes": ["read"]})).json()
+    old = (
+        await admin.post(path, json={"name": "x", "scopes": ["read"], "rate_limits": UNLIMITED})
+    ).json()
     assert (await call(url, old["key"])).status_code == 200
     rotated = await admin.post(f"{path}/{old['key_id']}/rotate", json={"overlap_s": 600})
     new = rotated.json()
@@ -249,9 +258,8 @@ async def test_a_revoked_key_and_a_disabled_gpt_are_refused_within_a_second(
 ) -> None:
     """Although the gateway has just taken them; an enabled GPT's keys are taken again."""
     path = f"/v1/admin/gpts/{gpt_id}"
-    first, second = [
-        (await admin.post(f"{path}/keys", json={"name": "x"})).json() for _ in range(2)
-    ]
+    body = {"name": "x", "rate_limits": UNLIMITED}
+    first, second = [(await admin.post(f"{path}/keys", json=body)).json() for _ in range(2)]
     assert [(await call(url, each["key"])).status_code for each in (first, second)] == [200, 200]
     revoked = await admin.delete(f"{path}/keys/{first['key_id']}")
     assert revoked.json()["revoked_at"] is not None
@@ -280,14 +288,16 @@ async def test_a_deleted_gpt_is_gone_with_its_keys(
 
 
 async def test_keys_are_listed_in_pages_with_their_last_use(
-    admin: httpx2.AsyncClient, gpt_id: str, rows: Rows, settings: Settings
+    admin: httpx2.AsyncClient, gpt_id: str, gateway_settings: GatewaySettings
 ) -> None:
     """Oldest first, nothing twice; another GPT's cursor leads nowhere."""
     path = f"/v1/admin/gpts/{gpt_id}/keys"
     made = [(await admin.post(path, json={"name": str(n)})).json()["key_id"] for n in range(5)]
     used_at = datetime(2026, 11, 21, 10, 42, tzinfo=UTC)
-    with rows.engine.begin() as connection:
+    engine = create_engine(gateway_settings.gateway_database_url.get_secret_value())
+    with engine.begin() as connection:
         connection.execute(insert(KEY_USES).values(key_id=made[0], used_at=used_at))
+    engine.dispose()
     page = (await admin.get(path, params={"limit": 3})).json()
     cursor = page["next_cursor"]
     rest = (await admin.get(path, params={"limit": 3, "cursor": cursor})).json()
