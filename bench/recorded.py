@@ -5,7 +5,7 @@ made into a script for pgbench: what must be new every time becomes a random id.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -23,8 +23,12 @@ from streams.clients.postgres import Database
 from streams.stage import BatchStage, StepKey, Work
 from streams.wire import Incoming
 
-_NEW_ID: Final = re.compile(r"(?:obj|req)_[0-9a-f]{32}_[a-z2-7]{16}")
-_NEW_IDS: Final = re.compile(rf"'\{{({_NEW_ID.pattern}(?:,{_NEW_ID.pattern})*)\}}'")
+_EVENT: Final = 9_000_000_000_000_000_001
+"""Stands for the number of an event, which comes from a counter's row."""
+
+_NEW_ID: Final = r"(?:(?:obj|req)_[0-9a-f]{32}_[a-z2-7]{16}|evt_[0-9a-f]{32})"
+_NEW_IDS: Final = re.compile(rf"'\{{({_NEW_ID}(?:,{_NEW_ID})*)\}}'")
+_NEW_NUMBERS: Final = re.compile(rf"'\{{({_EVENT}(?:,{_EVENT})*)\}}'")
 _VARIABLE: Final = re.compile(r"(?<!:):(?=[A-Za-z_])")
 
 
@@ -81,6 +85,9 @@ class Writer:
 
         def keep(*given: Any) -> None:  # noqa: ANN401 - the event's own arguments
             _, _, sql, parameters, _, _ = given
+            if "INTO events" in sql:
+                tenants, numbers, *others = parameters
+                parameters = (tenants, [_EVENT] * len(numbers), *others)
             asked.append(Statement(sql, parameters))
 
         event.listen(engine.sync_engine, "before_cursor_execute", keep)
@@ -120,10 +127,16 @@ def script(
     whole = "".join(statement.text(connection) for statement in statements)
     for before, after in (known or {}).items():
         whole = whole.replace(before, f"known-{after}")
-    whole = _NEW_IDS.sub(_random, whole).replace("known-", "")
+    whole = _NEW_IDS.sub(_random("gen_random_uuid()::text"), whole).replace("known-", "")
+    whole = _NEW_NUMBERS.sub(_random("(random() * 9e18)::bigint"), whole)
     return f"BEGIN;\n{whole}COMMIT;\n"
 
 
-def _random(found: re.Match[str]) -> str:
-    count = found[1].count(",") + 1
-    return f"(SELECT array_agg(gen_random_uuid()::text) FROM generate_series(1, {count}))"  # noqa: S608
+def _random(value: str) -> Callable[[re.Match[str]], str]:
+    """Returns: makes of a list of texts an array of new values, as long."""
+
+    def made(found: re.Match[str]) -> str:
+        count = found[1].count(",") + 1
+        return f"(SELECT array_agg({value}) FROM generate_series(1, {count}))"  # noqa: S608
+
+    return made

@@ -22,7 +22,7 @@ PLAIN: Final = "diary"
 INDEXED: Final = "indexed"
 """One that declares `stored.INDEXES`, on which filters are measured."""
 
-LIMITS: Final = "key:60000000/m,write:60000000/m"
+LIMITS: Final = "key:6000000/m,write:6000000/m"
 """The key's limits, which the measures do not reach; they are applied none the less."""
 
 

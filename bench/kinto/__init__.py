@@ -106,7 +106,8 @@ def start(made: Stack, programs: Path, url: URL) -> Kinto:
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
     settings.write_text(_SETTINGS.format(url=address, batch=LARGEST_BATCH), encoding="utf-8")
     settings.chmod(0o600)
-    subprocess.run([str(programs / "kinto"), "migrate", "--ini", str(settings)], check=True)
+    migrate = [str(programs / "kinto"), "migrate", "--ini", str(settings)]
+    subprocess.run(migrate, check=True, capture_output=True)
     port = free_port()
     made.start(
         "kinto",
@@ -121,7 +122,7 @@ def start(made: Stack, programs: Path, url: URL) -> Kinto:
         timeout=60,
         trust_env=False,
     )
-    await_answer(f"{client.base_url}/")
+    await_answer(f"http://127.0.0.1:{port}/v1/")
     for path in (COLLECTION.rpartition("/collections")[0], COLLECTION):
         client.put(path).raise_for_status()
     return Kinto(port, client)
