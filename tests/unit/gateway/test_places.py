@@ -41,7 +41,7 @@ async def test_a_key_of_everything_searches_everything() -> None:
 
 
 async def test_a_key_of_one_collection_searches_that_one() -> None:
-    """Neither documents nor others, whether they are there or not; of all of them it has its own."""
+    """No documents, no others, there or not; of all of them it has its own."""
     scopes = ("read:diary", "write:recipes")
     assert (await places("collections", scopes=scopes)).collections == ("col_1",)
     assert (await places("collections/diary", scopes=scopes)).collections == ("col_1",)
