@@ -1,4 +1,4 @@
-"""Routes that cost little: parameters are read by what FastAPI knows of them, without its machinery.
+"""Routes that cost little: parameters are read as FastAPI knows them, without its machinery.
 
 FastAPI finds out for every call anew what it has to do; a tenth of a millisecond of a call that
 takes half of one went there. Here that is found once. What is declared, documented and refused is

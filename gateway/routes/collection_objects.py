@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from gateway import bodies, writes
 from gateway.deps import CallDep, CallerDep, StateDep
 from gateway.errors import NotFound
 from gateway.lean import LeanRoute
 from gateway.lists import CursorQuery, link_next
+from gateway.places import COLLECTION, KeyPath, PlaceDep
 from gateway.preconditions import (
     IfMatch,
     IfNoneMatch,
@@ -18,7 +19,7 @@ from gateway.preconditions import (
 )
 from gateway.queries import collections, object_pages, objects
 from gateway.queries.object_pages import MOST_COUNTED, Wanted
-from gateway.routes.collections import PREFIX, GptPath, NamePath, next_page, taking
+from gateway.routes.collections import next_page, taking
 from gateway.routes.objects import shown
 from schemas.api.collections import (
     Deleted,
@@ -28,21 +29,12 @@ from schemas.api.collections import (
     StoredObject,
 )
 from schemas.api.requests import RequestState
-from schemas.writes import MAX_KEY_CHARS, CreateObject, DeleteObject, PutObject
+from schemas.writes import CreateObject, DeleteObject, PutObject
 
-router = APIRouter(prefix=PREFIX + "/{name}/objects", tags=["objects"], route_class=LeanRoute)
+router = APIRouter(prefix=COLLECTION + "/objects", tags=["objects"], route_class=LeanRoute)
 
 MODELS: Final = (ObjectInput, ObjectReplacement)
 
-KeyPath = Annotated[
-    str,
-    Path(
-        min_length=1,
-        max_length=MAX_KEY_CHARS,
-        pattern=r"^[^\x00-\x1f/]+$",
-        description="The object's key, percent-encoded.",
-    ),
-]
 _PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}}
 
 
@@ -54,7 +46,7 @@ _PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}
     openapi_extra=taking(ObjectInput),
 )
 async def create_object(
-    *, gpt_id: GptPath, name: NamePath, request: Request, state: StateDep, call: CallDep
+    *, place: PlaceDep, request: Request, state: StateDep, call: CallDep
 ) -> Response:
     """Creates an object; waits 10 s by default. 409 if another object has its key.
 
@@ -63,14 +55,13 @@ async def create_object(
     given = await bodies.read(request, ObjectInput)
     await bodies.check_size(request, given.body)
     operation = CreateObject(key=given.key, body=given.body, ttl_s=given.ttl_s)
-    return await writes.write_object(state, call, request, name, operation)
+    return await writes.write_object(state, call, request, place.name, operation)
 
 
 @router.get("", response_model=None, responses={200: {"model": ObjectPage}})
 async def list_objects(
     *,
-    gpt_id: GptPath,
-    name: NamePath,
+    place: PlaceDep,
     request: Request,
     state: StateDep,
     caller: CallerDep,
@@ -87,15 +78,15 @@ async def list_objects(
 
     A page may end before limit, so that it has at most about 90,000 characters; has_more tells.
     """
-    bound = ("objects", caller.gpt_id, caller.subject or "", name, order)
+    bound = ("objects", caller.gpt_id, caller.subject or "", place.name, order)
     after = None
     if cursor is not None:
         created_at, object_id = state.cursors.open(cursor, *bound)
         after = (str(created_at), str(object_id))
-    wanted = Wanted(name=name, limit=limit, order=order, after=after)
+    wanted = Wanted(name=place.name, limit=limit, order=order, after=after)
     page = await object_pages.page(state.direct, caller, wanted)
     if page is None:
-        raise collections.missing(name)
+        raise collections.missing(place.name)
     following = None
     if page.has_more:
         last = page.items[-1]
@@ -114,17 +105,16 @@ async def list_objects(
 @router.get("/by-key/{key}", response_model=None, responses={200: {"model": StoredObject}})
 async def get_object_by_key(
     *,
-    gpt_id: GptPath,
-    name: NamePath,
+    place: PlaceDep,
     key: KeyPath,
     state: StateDep,
     caller: CallerDep,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One object, by its key in the collection."""
-    found = await objects.by_key(state.direct, caller, name, key)
+    found = await objects.by_key(state.direct, caller, place.name, key)
     if found is None:
-        raise NotFound(f"there is no object with the key {key} in {name}")
+        raise NotFound(f"there is no object with the key {key} in {place.name}")
     return shown(found, if_none_match)
 
 
@@ -136,8 +126,7 @@ async def get_object_by_key(
 )
 async def put_object_by_key(
     *,
-    gpt_id: GptPath,
-    name: NamePath,
+    place: PlaceDep,
     key: KeyPath,
     request: Request,
     state: StateDep,
@@ -159,7 +148,7 @@ async def put_object_by_key(
         if_version=wanted_version(given.if_version, if_match),
         if_absent=only_if_absent(if_none_match, if_absent=if_absent),
     )
-    return await writes.write_object(state, call, request, name, operation)
+    return await writes.write_object(state, call, request, place.name, operation)
 
 
 @router.delete(
@@ -167,8 +156,7 @@ async def put_object_by_key(
 )
 async def delete_object_by_key(
     *,
-    gpt_id: GptPath,
-    name: NamePath,
+    place: PlaceDep,
     key: KeyPath,
     request: Request,
     state: StateDep,
@@ -179,4 +167,4 @@ async def delete_object_by_key(
 ) -> Response:
     """Deletes the object with that key; its last versions stay unless purge=true."""
     operation = DeleteObject(key=key, purge=purge, if_version=wanted_version(if_version, if_match))
-    return await writes.write_object(state, call, request, name, operation)
+    return await writes.write_object(state, call, request, place.name, operation)

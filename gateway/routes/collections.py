@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from gateway import bodies, writes
-from gateway.deps import CallDep, CallerDep, StateDep
+from gateway.deps import Call, CallDep, CallerDep, StateDep
 from gateway.lean import LeanRoute
 from gateway.lists import CursorQuery, link_next
+from gateway.places import COLLECTION, COLLECTIONS, GptPath, Place, PlaceDep
 from gateway.preconditions import (
     IfMatch,
     IfNoneMatch,
@@ -18,6 +19,7 @@ from gateway.preconditions import (
     wanted_version,
 )
 from gateway.queries import collections
+from gateway.state import State
 from schemas.api.collections import (
     Collection,
     CollectionChange,
@@ -26,21 +28,16 @@ from schemas.api.collections import (
     Deleted,
 )
 from schemas.api.requests import RequestState
-from schemas.envelope import GPT_ID_PATTERN
-from schemas.writes import NAME_PATTERN, DefineCollection, DropCollection, SearchSettings
+from schemas.writes import DefineCollection, DropCollection, SearchSettings
 
-PREFIX: Final = "/v1/gpts/{gpt_id}/collections"
 MODELS: Final = (CollectionInput, CollectionChange, SearchSettings)
 
-router = APIRouter(prefix=PREFIX, tags=["collections"], route_class=LeanRoute)
-
-GptPath = Annotated[str, Path(pattern=GPT_ID_PATTERN, description="Your tenant.")]
-NamePath = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of the collection.")]
+router = APIRouter(prefix=COLLECTIONS, tags=["collections"], route_class=LeanRoute)
+single = APIRouter(prefix=COLLECTION, tags=["collections"], route_class=LeanRoute)
 
 _PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}}
 _ONE: Final[dict[int | str, dict[str, Any]]] = {200: {"model": Collection}}
 _CHANGED: Final = {**_ONE, **_PENDING}
-_LARGEST_SCHEMA_LEVELS: Final = 2
 
 
 def taking(*models: type[BaseModel], kind: str = "application/json") -> dict[str, Any]:
@@ -64,7 +61,7 @@ async def put_collection(
     Waits 10 s by default.
     """
     body = await bodies.read(request, CollectionInput)
-    return await _defined(state, call, request, body.name, body, if_match)
+    return await _defined(state, call, request, Place(gpt_id, body.name), _change(body, if_match))
 
 
 @router.get("", response_model=None, responses={200: {"model": CollectionPage}})
@@ -78,7 +75,7 @@ async def list_collections(
     cursor: CursorQuery = None,
 ) -> Response:
     """Lists the collections by name, with their settings and counts."""
-    bound = ("collections", caller.gpt_id, caller.subject or "")
+    bound = ("collections", gpt_id, caller.subject or "")
     after = "" if cursor is None else str(state.cursors.open(cursor, *bound)[0])
     found = await collections.page(state.direct, caller, limit + 1, after)
     items = found[:limit]
@@ -89,33 +86,31 @@ async def list_collections(
     return response
 
 
-@router.get("/{name}", response_model=None, responses=_ONE)
+@single.get("", response_model=None, responses=_ONE)
 async def get_collection(
     *,
-    gpt_id: GptPath,
-    name: NamePath,
+    place: PlaceDep,
     state: StateDep,
     caller: CallerDep,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One collection: its settings, its schema, how many objects and bytes it has."""
-    version, text = await collections.one(state.direct, caller, name)
+    version, text = await collections.one(state.direct, caller, place.name)
     headers = {"etag": etag(version)}
     if if_none_match is not None and is_known(version, if_none_match):
         return Response(None, 304, headers)
     return writes.answer(text.encode(), headers=headers)
 
 
-@router.patch(
-    "/{name}",
+@single.patch(
+    "",
     response_model=None,
     responses=_CHANGED,
     openapi_extra=taking(CollectionChange),
 )
 async def update_collection(
     *,
-    gpt_id: GptPath,
-    name: NamePath,
+    place: PlaceDep,
     request: Request,
     state: StateDep,
     call: CallDep,
@@ -126,14 +121,13 @@ async def update_collection(
     check_stored refuses a schema that a stored object does not fit, and names such objects.
     """
     body = await bodies.read(request, CollectionChange)
-    return await _defined(state, call, request, name, body, if_match)
+    return await _defined(state, call, request, place, _change(body, if_match))
 
 
-@router.delete("/{name}", response_model=None, responses={**_PENDING, 200: {"model": Deleted}})
+@single.delete("", response_model=None, responses={**_PENDING, 200: {"model": Deleted}})
 async def delete_collection(
     *,
-    gpt_id: GptPath,
-    name: NamePath,
+    place: PlaceDep,
     request: Request,
     state: StateDep,
     call: CallDep,
@@ -142,40 +136,38 @@ async def delete_collection(
 ) -> Response:
     """Deletes a collection with all its objects and their versions; waits 10 s by default."""
     operation = DropCollection(if_version=wanted_version(if_version, if_match))
-    found = await writes.ordered(state, call, name, operation)
+    found = await writes.ordered(state, call, place.name, operation)
     if found.result is None:
         return writes.pending(found, request)
     writes.noted(found, request)
-    return writes.deleted(name, found.result["collection"]["version"])
+    return writes.deleted(place.name, found.result["collection"]["version"])
 
 
-async def _defined(
-    state: StateDep,
-    call: CallDep,
-    request: Request,
-    name: str,
-    body: CollectionChange,
-    if_match: str | None,
-) -> Response:
-    """Returns: the collection as it is now, or 202 with where to ask."""
+def _change(body: CollectionChange, if_match: str | None) -> DefineCollection:
     settings = body.model_dump(
         include=body.model_fields_set - {"name", "check_stored", "if_version"}
     )
-    operation = DefineCollection(
+    return DefineCollection(
         **settings,
         given=tuple(sorted(settings)),
         must_exist=not isinstance(body, CollectionInput),
         check_stored=body.check_stored,
         if_version=wanted_version(body.if_version, if_match),
     )
-    found = await writes.ordered(state, call, name, operation)
+
+
+async def _defined(
+    state: State, call: Call, request: Request, place: Place, operation: DefineCollection
+) -> Response:
+    """Returns: the collection as it is now, or 202 with where to ask."""
+    found = await writes.ordered(state, call, place.name, operation)
     if found.result is None:
         return writes.pending(found, request)
     writes.noted(found, request)
     kept = found.result["collection"]
     headers = {
         "etag": etag(kept["version"]),
-        "location": f"/v1/gpts/{call.principal.gpt_id}/collections/{name}",
+        "location": f"/v1/gpts/{place.gpt_id}/collections/{place.name}",
     }
     return writes.answer(writes.dumped(kept).encode(), found.result["status"], headers)
 

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from gateway import bodies, writes
 from gateway.deps import Call, CallDep, CallerDep, StateDep
-from gateway.errors import Forbidden, InvalidInput, NotFound
+from gateway.errors import InvalidInput
 from gateway.lean import LeanRoute
+from gateway.places import IdPath, check_scope, no_object
 from gateway.preconditions import (
     IfMatch,
     IfNoneMatch,
@@ -16,7 +17,6 @@ from gateway.preconditions import (
     is_known,
     wanted_version,
 )
-from gateway.principal import Action, Principal
 from gateway.queries import objects
 from gateway.queries.objects import Found
 from gateway.routes.collections import taking
@@ -29,11 +29,6 @@ router = APIRouter(prefix="/v1/objects/{object_id}", tags=["objects"], route_cla
 
 MODELS: Final = (ObjectMerge,)
 
-IdPath = Annotated[str, Path(max_length=128, description="Id of the object.")]
-FieldsQuery = Annotated[
-    str | None,
-    Query(max_length=1024, description="Only these of the body, such as title,address.city."),
-]
 _MERGE: Final = "application/merge-patch+json"
 _PATCH: Final = "application/json-patch+json"
 _ONE: Final[dict[int | str, dict[str, Any]]] = {200: {"model": StoredObject}}
@@ -61,7 +56,7 @@ async def get_object(
     """One object with its body and version."""
     found = await objects.by_id(state.direct, caller, object_id)
     if found is None:
-        raise _missing()
+        raise no_object()
     check_scope(caller, "read", found.collection)
     return shown(found, if_none_match)
 
@@ -139,12 +134,6 @@ def shown(found: Found, if_none_match: str | None) -> Response:
     return writes.answer(found.json, headers=headers)
 
 
-def check_scope(caller: Principal, action: Action, collection: str) -> None:
-    """Check that a caller's key covers this. Raises: Forbidden: it does not."""
-    if not caller.may(action, collection):
-        raise Forbidden(f"the key needs the scope {action} or {action}:{collection}")
-
-
 async def home(state: State, call: Call, object_id: str) -> str:
     """Returns: the collection of an object that is to be changed.
 
@@ -156,13 +145,9 @@ async def home(state: State, call: Call, object_id: str) -> str:
     """
     found = await objects.located(state.direct, call.principal, object_id)
     if found is None or not (found.alive or call.idempotency_key is not None):
-        raise _missing()
+        raise no_object()
     check_scope(call.principal, "write", found.collection)
     return found.collection
-
-
-def _missing() -> NotFound:
-    return NotFound("there is no such object; check the id")
 
 
 async def _change(

@@ -1,7 +1,5 @@
 """Objects over HTTP: one, and pages of them, as ready JSON."""
 
-import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +11,7 @@ from sqlalchemy import update
 
 from schemas.ids import COLLECTION, OBJECT
 from schemas.tables import COLLECTIONS, OBJECTS
+from tests.integration.gateway.conftest import Rows
 
 BEGAN = datetime(2026, 11, 1, 8, 0, 0, 123456, tzinfo=UTC)
 
@@ -21,7 +20,7 @@ BEGAN = datetime(2026, 11, 1, 8, 0, 0, 123456, tzinfo=UTC)
 class Shelf:
     """A collection whose rows the test writes itself."""
 
-    rows: Any
+    rows: Rows
     name: str = field(default_factory=lambda: f"c{uuid4().hex[:12]}")
     count: int = 0
 
@@ -57,7 +56,7 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(rows: Any) -> Iterator[Shelf]:
+def shelf(rows: Rows) -> Shelf:
     """An empty collection."""
     return Shelf(rows)
 

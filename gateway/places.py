@@ -1,0 +1,58 @@
+"""Which collection or object a path names, and whether the caller's key covers it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Depends, Path
+
+from gateway.errors import Forbidden, NotFound
+from gateway.principal import Action, Principal
+from schemas.envelope import GPT_ID_PATTERN
+from schemas.writes import MAX_KEY_CHARS, NAME_PATTERN
+
+COLLECTIONS: Final = "/v1/gpts/{gpt_id}/collections"
+COLLECTION: Final = COLLECTIONS + "/{name}"
+
+GptPath = Annotated[str, Path(pattern=GPT_ID_PATTERN, description="Your tenant.")]
+NamePath = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of the collection.")]
+IdPath = Annotated[str, Path(min_length=1, max_length=128, description="Id of the object.")]
+KeyPath = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=MAX_KEY_CHARS,
+        pattern=r"^[^\x00-\x1f/]+$",
+        description="The object's key, percent-encoded.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A collection of a tenant, by name; the route has checked that the tenant is the caller's."""
+
+    gpt_id: str
+    name: str
+
+
+async def place_of(gpt_id: GptPath, name: NamePath) -> Place:
+    """Returns: the collection that a path names."""
+    return Place(gpt_id, name)
+
+
+PlaceDep = Annotated[Place, Depends(place_of)]
+
+
+def check_scope(caller: Principal, action: Action, collection: str) -> None:
+    """Check that a caller's key covers this, for routes whose path does not name the collection.
+
+    Raises:
+        Forbidden: it does not.
+    """
+    if not caller.may(action, collection):
+        raise Forbidden(f"the key needs the scope {action} or {action}:{collection}")
+
+
+def no_object() -> NotFound:
+    """Returns: the error that there is no object of that id, or none that the caller sees."""
+    return NotFound("there is no such object; check the id")
