@@ -78,7 +78,7 @@ def _revoke(change: RevokeKey, tenant: Tenant) -> Decision:
     key = _own(tenant, change.key_id)
     if key.revoked_at is not None:
         return Decision(shows=key.key_id, stale=(key.key_id,))
-    if tenant.gpt_id == ADMIN and all(other == key for other in tenant.live()):
+    if tenant.gpt_id == ADMIN and tenant.live() == [key]:
         detail = "It is the last key that can administer; make another one first, or rotate it."
         raise Refused("last_admin_key", detail, 409)
     ended = update(API_KEYS).where(API_KEYS.c.key_id == key.key_id)

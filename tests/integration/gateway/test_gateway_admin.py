@@ -156,7 +156,11 @@ async def test_a_wrong_value_is_named(
 
 
 async def test_a_key_is_shown_once_and_its_secret_is_nowhere(
-    admin: httpx2.AsyncClient, url: str, gpt_id: str, records: Records
+    admin: httpx2.AsyncClient,
+    url: str,
+    gpt_id: str,
+    records: Records,
+    gateway_settings: GatewaySettings,
 ) -> None:
     """The answer alone has it: neither a record nor a later read does. It opens the GPT."""
     body = {"name": "action", "scopes": ["read"]}
@@ -173,8 +177,9 @@ async def test_a_key_is_shown_once_and_its_secret_is_nowhere(
     for text in (listed.text, state.text, *(value.decode() for value in published)):
         assert made["key_id"] in text or "create-gpt" in text
         assert key.secret not in text
-    hashed = key.hashed("not the pepper").hex()
-    assert hashed not in listed.text
+    hashed = key.hashed(gateway_settings.key_pepper.get_secret_value()).hex()
+    assert hashed in published[-1].decode()
+    assert hashed not in listed.text + state.text
 
 
 async def test_a_repeat_gets_the_key_without_its_text(
