@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import uvicorn
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from sqlalchemy import Table, create_engine, func, insert, update
+from sqlalchemy import Table, create_engine, delete, func, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Engine
 
@@ -21,6 +21,7 @@ from gateway.settings import GatewaySettings
 from schemas.ids import DOCUMENT, REQUEST, RUN, Ids
 from schemas.keys import Key, mint
 from schemas.tables import API_KEYS, DOCUMENTS, GPTS, REQUESTS
+from schemas.tables.edge import EDGE
 from streams.settings import Settings
 
 
@@ -48,7 +49,11 @@ async def serving(settings: GatewaySettings) -> AsyncIterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=1
+            create_app(settings),
+            log_config=None,
+            access_log=False,
+            forwarded_allow_ips=settings.forwarded_allow_ips,
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         with contextlib.ExitStack() as unsignalled:
@@ -114,6 +119,23 @@ async def api(url: str, headers: dict[str, str]) -> AsyncIterator[httpx2.AsyncCl
         base_url=url, headers=headers, timeout=60, trust_env=False
     ) as client:
         yield client
+
+
+@pytest.fixture
+def edge(settings: Settings) -> Iterator[Engine]:
+    """The gateway's own tables as their owner sees them, empty before and after."""
+    assert settings.admin_database_url is not None
+    engine = create_engine(settings.admin_database_url.get_secret_value())
+
+    def clear() -> None:
+        with engine.begin() as connection:
+            for table in EDGE.sorted_tables:
+                connection.execute(delete(table))
+
+    clear()
+    yield engine
+    clear()
+    engine.dispose()
 
 
 @dataclass

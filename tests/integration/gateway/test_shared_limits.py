@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import multiprocessing
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-from sqlalchemy import create_engine, delete, func, make_url, select, update
+from sqlalchemy import func, make_url, select, update
 from sqlalchemy.engine import Engine
 
 from gateway.errors import RateLimited
@@ -25,16 +25,7 @@ from tests.integration.test_postgres_hangs import Proxy
 PER_HOUR = Limit(60, 3600)
 
 
-@pytest.fixture(autouse=True)
-def edge(settings: Settings) -> Iterator[Engine]:
-    """The tables as their owner sees them, empty at first."""
-    assert settings.admin_database_url is not None
-    engine = create_engine(settings.admin_database_url.get_secret_value())
-    with engine.begin() as connection:
-        connection.execute(delete(BUCKETS))
-        connection.execute(delete(KEY_USES))
-    yield engine
-    engine.dispose()
+pytestmark = pytest.mark.usefixtures("edge")
 
 
 @contextlib.asynccontextmanager

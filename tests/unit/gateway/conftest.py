@@ -17,6 +17,7 @@ NOWHERE: dict[str, Any] = {
     "embedding_dimensions": 3,
     "max_waiters": 2,
     "topic_prefix": "t-",
+    "rate_limits": "none",
 }
 
 

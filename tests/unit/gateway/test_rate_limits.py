@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from gateway.errors import RateLimited
 from gateway.limits import limiter
@@ -16,7 +17,8 @@ from gateway.limits.buckets import LEASE_S, Account
 from gateway.limits.limiter import Cost, RateLimiter
 from gateway.limits.store import Ask
 from gateway.metrics import Metrics
-from schemas.rate_limits import Limit
+from gateway.settings import GatewaySettings
+from schemas.rate_limits import DEFAULT, Limit
 from tests.fakes.buckets import Clock, FakeBuckets
 
 T = TypeVar("T")
@@ -263,6 +265,20 @@ async def test_callers_are_told_how_they_stand() -> None:
     assert gateways.metrics[0].registry.get_sample_value(
         "actionstream_rate_limited_total", {"limit": "write"}
     )
+
+
+@pytest.mark.parametrize("name", ["RATE_LIMITS", "ACTIONSTREAM_RATE_LIMITS"])
+def test_limits_come_from_the_environment(
+    nowhere: GatewaySettings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """With the prefix or without; a wrong part is named when the gateway starts."""
+    given = nowhere.model_dump(exclude={"rate_limits"}, exclude_unset=True)
+    assert GatewaySettings(_env_file=None, **given).rate_limits == DEFAULT
+    monkeypatch.setenv(name, "key:7/s")
+    assert GatewaySettings(_env_file=None, **given).rate_limits == "key:7/s"
+    monkeypatch.setenv(name, "key:7/s,write:x")
+    with pytest.raises(ValidationError, match="'write:x' must have a count"):
+        GatewaySettings(_env_file=None, **given)
 
 
 @pytest.mark.parametrize(
