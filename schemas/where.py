@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from schemas.attributes import MAX_VALUE_CHARS, SEGMENT
 from schemas.problems import FieldError
@@ -100,7 +100,7 @@ def parse(where: str | Mapping[str, Any] | None) -> tuple[Condition, ...]:
         InvalidWhere: not a JSON object, unknown name or operator, or a value that does not fit; its
             pointers start at the object.
     """
-    return _parsed(where, _condition)
+    return parsed(where, _condition)
 
 
 def parse_body(where: str | Mapping[str, Any] | None) -> tuple[Condition, ...]:
@@ -108,12 +108,13 @@ def parse_body(where: str | Mapping[str, Any] | None) -> tuple[Condition, ...]:
 
     Else it does what `parse` does.
     """
-    return _parsed(where, _body_condition)
+    return parsed(where, _body_condition)
 
 
-def _parsed(
+def parsed(
     where: str | Mapping[str, Any] | None, read: Callable[[str, str, object], Condition]
 ) -> tuple[Condition, ...]:
+    """Reads conditions as `parse` does, each with `read`: of a name, an operator and a value."""
     conditions: list[Condition] = []
     errors: list[FieldError] = []
     for name, wanted in _decoded(where).items():
@@ -158,27 +159,29 @@ def _comparisons(name: str, wanted: object) -> list[tuple[str, Any, str]]:
 
 def _condition(name: str, operator: str, value: object) -> Condition:
     head, *path = name.split(".")
-    op = _operator(name, operator, _allowed(head, path))
-    read = _compared(head, tuple(path), op, value)
+    op = operator_of(name, operator, _allowed(head, path))
+    read = compared(head, tuple(path), op, value)
     for one in read.value if isinstance(read.value, tuple) else (read.value,):
         _fits_name(head, op, one)
-    return replace(read, value=_moment(read.value)) if head == "created_at" else read
+    return replace(read, value=moment(read.value)) if head == "created_at" else read
 
 
 def _body_condition(name: str, operator: str, value: object) -> Condition:
     head, *path = name.split(".")
     _check_path((head, *path))
-    return _compared(head, tuple(path), _operator(name, operator, frozenset(Op)), value)
+    return compared(head, tuple(path), operator_of(name, operator, frozenset(Op)), value)
 
 
-def _operator(name: str, operator: str, allowed: frozenset[Op]) -> Op:
+def operator_of(name: str, operator: str, allowed: frozenset[Op]) -> Op:
+    """Returns: the operator of this name. Raises: ValueError: `name` does not have it."""
     if operator not in allowed:
         known = ", ".join(op for op in Op if op in allowed)
         raise ValueError(f"{name} knows no operator {operator!r}; it has {known}")
     return Op(operator)
 
 
-def _compared(head: str, path: tuple[str, ...], op: Op, value: object) -> Condition:
+def compared(head: str, path: tuple[str, ...], op: Op, value: object) -> Condition:
+    """Returns: the condition. Raises: ValueError: the value does not fit the operator."""
     if op is Op.IN:
         checked: Any = tuple(_scalar(Op.EQ, one) for one in _choices(value))
     else:
@@ -218,21 +221,21 @@ def _scalar(op: Op, value: object) -> Scalar:
         if len(value) > MAX_VALUE_CHARS or _UNSTORABLE.search(value):
             raise ValueError(f"a text of at most {MAX_VALUE_CHARS} characters without NUL")
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        value = _number(value)
+        _check_number(value)
     elif value is not None and not isinstance(value, bool):
         raise ValueError("needs a text, a number, true, false or null, not a list or an object")
     _fits_operator(op, value)
     return value
 
 
-def _number(value: float) -> float:
+def _check_number(value: float) -> None:
+    # Integers stay what they are: as doubles, two of them could be one.
     try:
-        number = float(value)
+        finite = math.isfinite(float(value))
     except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
+        finite = False
+    if not finite:
         raise ValueError("the number is out of range")
-    return number
 
 
 def _fits_operator(op: Op, value: Scalar) -> None:
@@ -240,7 +243,7 @@ def _fits_operator(op: Op, value: Scalar) -> None:
         raise ValueError("exists needs true or false")
     if op in {Op.PREFIX, Op.CONTAINS} and not (isinstance(value, str) and value):
         raise ValueError(f"{op} needs a text that is not empty")
-    if op in RANGES and not _is_number(value) and not _is_date(value):
+    if op in RANGES and not is_number(value) and not _is_date(value):
         raise ValueError(f"{op} needs a number or an ISO date such as 2026-11-01")
 
 
@@ -249,16 +252,17 @@ def _fits_name(head: str, op: Op, value: object) -> None:
         raise ValueError(f"status is one of {', '.join(Status)}")
     if head == "needs_review" and not isinstance(value, bool):
         raise ValueError("needs_review is true or false")
-    if head == "confidence" and op in RANGES and not _is_number(value):
+    if head == "confidence" and op in RANGES and not is_number(value):
         raise ValueError("confidence is a number from 0 to 1")
     if head == "created_at" and not _is_date(value):
         raise ValueError("created_at is compared with a date such as 2026-11-01 or a UTC time")
-    if head in {"type", "content_type", "filename"} and _is_number(value):
+    if head in {"type", "content_type", "filename"} and is_number(value):
         raise ValueError(f"{head} is a text")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, float)
+def is_number(value: object) -> TypeGuard[float]:
+    """Returns: whether a condition's value is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 # Postgres stores neither NUL nor half a surrogate pair.
@@ -281,8 +285,9 @@ def _is_date(value: object) -> bool:
     return "0002" <= value[:4] <= "9998"
 
 
-def _moment(value: object) -> str:
-    moment = datetime.fromisoformat(str(value))
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat()
+def moment(value: object) -> str:
+    """Returns: an ISO date or time as a time in UTC."""
+    read = datetime.fromisoformat(str(value))
+    if read.tzinfo is None:
+        read = read.replace(tzinfo=UTC)
+    return read.astimezone(UTC).isoformat()

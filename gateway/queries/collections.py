@@ -7,6 +7,7 @@ from gateway.direct import Direct
 from gateway.errors import NotFound
 from gateway.principal import Principal
 from gateway.queries.objects import TIME
+from schemas.json_values import escaped
 
 _JSON: Final = f"""json_build_object(
 'name', name, 'gpt_id', gpt_id, 'description', description, 'schema', json_schema,
@@ -19,15 +20,22 @@ _FROM: Final = "FROM collections WHERE gpt_id = %s AND deleted_at IS NULL"
 _ONE: Final = f"SELECT version, {_JSON} {_FROM} AND name = %s"
 _PAGE: Final = f"""
 SELECT name, {_JSON} {_FROM} AND name > %s ORDER BY name LIMIT %s"""
-_SHAPE: Final = f"SELECT indexes, shape = shaped {_FROM} AND name = %s"
+_SHAPE: Final = f"SELECT indexes, shape = shaped, object_count {_FROM} AND name = %s"
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Which indexes a collection declares, and whether all its objects are in them by now."""
+    """Which indexes a collection declares, whether all its objects are in them, and how many."""
 
     indexes: dict[str, Any]
     ready: bool
+    object_count: int
+
+    def slot(self, path: tuple[str, ...]) -> int | None:
+        """Returns: which of the ordered indexes is on a path, if one is."""
+        pointer = "".join(f"/{escaped(part)}" for part in path)
+        ordered = self.indexes.get("ordered") or ()
+        return ordered.index(pointer) if pointer in ordered else None
 
 
 def missing(name: str) -> NotFound:
@@ -57,4 +65,4 @@ async def shape(direct: Direct, principal: Principal, name: str) -> Shape:
     row = await direct.row(principal.gpt_id, _SHAPE, (principal.gpt_id, name))
     if row is None:
         raise missing(name)
-    return Shape(indexes=row[0], ready=row[1])
+    return Shape(indexes=row[0], ready=row[1], object_count=row[2])

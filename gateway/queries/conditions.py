@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, ColumnElement, cast, false, func, not_, or_
 from sqlalchemy.dialects.postgresql import JSONPATH
 
 from schemas.tables import DOCUMENTS
-from schemas.where import Condition, Op, Scalar
+from schemas.where import Condition, Op, Scalar, is_number
 
 _SIGNS: Final = {Op.EQ: "==", Op.GT: ">", Op.GTE: ">=", Op.LT: "<", Op.LTE: "<="}
 _DAY: Final = r"^\\d{4}-\\d{2}-\\d{2}"
@@ -63,7 +63,7 @@ def _json(condition: Condition) -> ColumnElement[bool]:
 def _equal(condition: Condition, value: Scalar) -> ColumnElement[bool]:
     if value is None:
         return not_(_present(condition))
-    if isinstance(value, float):
+    if is_number(value):
         return _found(condition, _numeric("==", value))
     return _found(condition, f"@ == {json.dumps(value)}")
 
@@ -73,7 +73,7 @@ def _present(condition: Condition) -> ColumnElement[bool]:
 
 
 def _ranged(op: Op, value: Scalar) -> str:
-    if isinstance(value, float):
+    if is_number(value):
         return _numeric(_SIGNS[op], value)
     # Texts that are no dates must not count as later than all dates.
     return f'@ like_regex "{_DAY}" && @ {_SIGNS[op]} {json.dumps(value)}'

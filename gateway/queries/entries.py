@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from gateway.errors import InvalidInput
 from schemas.attributes import date_term, flag_term, number_term, presence_term, text_term
-from schemas.where import Condition, Op, Scalar
+from schemas.where import Condition, Op, Scalar, is_number
 
 Clause = dict[str, Any]
 
@@ -90,13 +90,13 @@ def _attribute(condition: Condition) -> Clause:
 def _term(path: str, value: object) -> str:
     if isinstance(value, bool):
         return flag_term(path, value)
-    if isinstance(value, float):
+    if is_number(value):
         return number_term(path, value)
     return text_term(path, str(value))
 
 
 def _ranged(path: str, op: Op, value: Scalar | tuple[Scalar, ...]) -> Clause:
-    term = number_term(path, value) if isinstance(value, float) else date_term(path, str(value))
+    term = number_term(path, value) if is_number(value) else date_term(path, str(value))
     # The other end is that of this path's terms of this sort: one character on is the next sort.
     lowest = term[: len(path) + 2]
     highest = lowest[:-1] + chr(ord(lowest[-1]) + 1)
