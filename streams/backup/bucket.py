@@ -14,9 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from streams.backup.errors import BackupFailed, Missing
 from streams.backup.manifest import DUMP, MANIFEST, NAME, VERDICT
 
-PART_BYTES: Final = 32 * 1024**2
-"""Of a dump in memory at a time. A service takes 10,000 parts, so dumps of 312 GiB; all parts but
+PART_BYTES: Final = 16 * 1024**2
+"""Of a dump in memory at a time. A service takes 10,000 parts, so dumps of 156 GiB; all parts but
 the last have one size, because some services want that."""
+_READ_BYTES: Final = 8 * 1024**2
 _MOST_PARTS: Final = 10_000
 _GONE: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 _FAULTS: Final = (BotoCoreError, ClientError, aiohttp.ClientError, OSError)
@@ -62,7 +63,7 @@ class Bucket:
                 async for chunk in chunks:
                     buffer += chunk
                     while len(buffer) >= self._part_bytes:
-                        await upload.send(bytes(buffer[: self._part_bytes]))
+                        await upload.send(bytes(memoryview(buffer)[: self._part_bytes]))
                         del buffer[: self._part_bytes]
                 await upload.finish(bytes(buffer))
         except BaseException:
@@ -126,8 +127,8 @@ class Bucket:
         return aborted
 
     async def _range(self, name: str, part: str, start: int) -> tuple[bytes, int]:
-        """Returns: up to a part's bytes from `start` on, and the size of the whole."""
-        key, end = self._key(name, part), start + self._part_bytes - 1
+        """Returns: the next bytes from `start` on, and the size of the whole."""
+        key, end = self._key(name, part), start + _READ_BYTES - 1
         with self._failures():
             try:
                 answer = await self._client.get_object(

@@ -26,7 +26,7 @@ from streams.clients import s3
 from streams.settings import BackupSettings, Settings
 from tests.integration.backup.rows import fill
 
-WRITTEN: Final = 70_000_000
+WRITTEN: Final = 40_000_000
 """Bytes that a pg_dump writes which then goes wrong: two whole parts of an upload and a bit."""
 
 

@@ -21,7 +21,7 @@ from streams.backup.prune import prune
 from streams.backup.target import Target, stored
 from streams.clients import s3
 from streams.settings import BackupSettings
-from tests.integration.backup.conftest import CommandLine, Place
+from tests.integration.backup.conftest import WRITTEN, CommandLine, Place
 
 
 async def in_the_middle(place: Place) -> None:
@@ -68,12 +68,12 @@ async def test_a_stopped_one_clears_up(
 async def test_a_dump_that_fails_late_is_none(
     settings: BackupSettings, target: Target, place: Place, programs: Path, tmp_path: Path
 ) -> None:
-    """pg_dump fails after 70 MB: its first complaint is told, and nothing is left."""
+    """pg_dump fails after 40 MB: its first complaint is told, and nothing is left."""
     script = tmp_path / "pg_dump"
     script.write_text(
         f"""#!/bin/sh
 [ "$1" = --version ] && exec {programs}/pg_dump --version
-/usr/bin/head -c 70000000 /dev/zero
+/usr/bin/head -c {WRITTEN} /dev/zero
 echo 'pg_dump: warning: nothing of note' >&2
 echo 'pg_dump: error: the server is gone' >&2
 echo 'pg_dump: detail: row (7, secret)' >&2
