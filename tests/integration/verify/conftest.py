@@ -33,7 +33,9 @@ class Verified:
     names: list[str] = field(default_factory=list)
 
     async def differences(self) -> list[Difference]:
-        """What a verification finds."""
+        """What a verification finds, once the index shows all that was written to it."""
+        search = self.world.search
+        await search._client.indices.refresh(index=search.alias)
         return [each async for each in found_in(self.stores, AT_ONCE)]
 
     async def found(self) -> set[tuple[Kind, str]]:
