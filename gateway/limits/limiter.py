@@ -17,6 +17,7 @@ from gateway.errors import RateLimited
 from gateway.limits import addresses
 from gateway.limits.buckets import Account, Bucket, Caller
 from gateway.limits.leases import Leases, Shared
+from gateway.limits.store import AHEAD
 from gateway.metrics import Metrics
 from schemas import rate_limits
 from schemas.api.problems import RateLimitState
@@ -119,6 +120,10 @@ class RateLimiter:
         slowest = max(empty, key=lambda one: one.ready_in_s(now))
         seconds = max(1, math.ceil(slowest.ready_in_s(now)))
         self._metrics.rate_limited.labels(slowest.policy).inc()
+        for bucket in account.buckets:
+            # What refused calls had asked of the others goes back soon; a tenth may stay.
+            if bucket.leased > bucket.capacity * AHEAD:
+                bucket.lease_ends_at = now
         limit = slowest.limit
         said = _SAID[slowest.policy].format(count=limit.count, period_s=limit.period_s)
         raise RateLimited(

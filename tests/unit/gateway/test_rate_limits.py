@@ -187,6 +187,15 @@ async def test_calls_that_wait_are_served_together() -> None:
     assert len(gateways.store.takings) == 1
 
 
+async def test_what_refused_calls_asked_for_goes_back_soon() -> None:
+    """Changes that came together and were refused hold no more than a tenth of the calls."""
+    gateways = Gateways("key:100/h,write:2/h")
+    calls = [gateways.each[0].admit_key("k", None, "write") for _ in range(80)]
+    await gateways.turned(0, asyncio.gather(*calls, return_exceptions=True))
+    await gateways.seconds(1)
+    assert gateways.left("key:k", 100, 3600) == pytest.approx(98, abs=0.1)
+
+
 async def test_a_flood_does_not_reach_the_store() -> None:
     """While a bucket is known to be empty, refusals cost no statement: one a second at most."""
     gateways = Gateways("key:5/h")
