@@ -12,7 +12,7 @@ from schemas.tenants import ADMIN
 
 _READING: Final = frozenset({"GET", "HEAD"})
 _SEARCH: Final = "/v1/search"
-_OF_ANY_KEY: Final = "/v1/requests/"
+_OF_REQUESTS: Final = "/v1/requests/"
 """Whoever may ask for something may ask what became of it; its id names the tenant."""
 
 _OF_GPTS: Final = "/v1/gpts/"
@@ -57,8 +57,8 @@ def authorise(request: Request, principal: Principal, path: str) -> None:
 def _covered(request: Request, principal: Principal, path: str) -> bool:
     if path.startswith(_OF_ADMINS):
         return principal.gpt_id == ADMIN and principal.may("admin")
-    if path.startswith(_OF_ANY_KEY):
-        return True
+    if path.startswith(_OF_REQUESTS):
+        return principal.may_somewhere("read") or principal.may_somewhere("write")
     action = cost_of(request.method, path)
     if path.startswith(_CHECKED_LATER):
         return principal.may_somewhere(action)
