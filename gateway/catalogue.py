@@ -22,6 +22,7 @@ _HTTP: Final = {
     "range-not-satisfiable": "The range begins behind the end of the file.",
     "malformed": "The input cannot be read at all: not JSON, not multipart, or a foreign cursor.",
     "invalid-input": "The input can be read, but a value is wrong; errors names each.",
+    "query-too-slow": "No index serves the filter. Declare one for the paths that detail names.",
     "empty-file": "The file has no bytes. Send one that has.",
     "empty-choice": "Nothing was chosen. Name dead letters by ids, or give a condition.",
     "idempotency-key-reused": "The key was used with another body. Use a new key for a new body.",

@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import make_url
 
 from gateway.database import AWAY, POOL_WAIT_S, SET_TENANT, connection_options
-from gateway.errors import Unavailable
+from gateway.errors import TookTooLong, Unavailable
 from gateway.settings import GatewaySettings
 
 Parameters = Sequence[object] | Mapping[str, object]
@@ -65,11 +65,14 @@ class Direct:
             parameters: the values, by place or by name.
 
         Raises:
-            Unavailable: Postgres is away, overloaded, or took longer than the limit.
+            TookTooLong: Postgres worked on it for as long as it may.
+            Unavailable: Postgres is away or overloaded.
         """
         try:
             return await self._read(tenant, sql, parameters)
-        except (psycopg.errors.QueryCanceled, TimeoutError) as error:
+        except psycopg.errors.QueryCanceled as error:
+            raise TookTooLong(AWAY) from error
+        except TimeoutError as error:
             raise Unavailable(AWAY) from error
         except _GONE:
             # The pool held connections of a server that has since restarted.

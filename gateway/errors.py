@@ -13,11 +13,13 @@ GatewayError
 ├── RangeNotSatisfiable    416  beyond the end of the file
 ├── Malformed              400  not JSON, not multipart, a cursor that is none
 ├── InvalidInput           422  well-formed, but a value is wrong
+│   ├── QueryTooSlow       422  no index serves the filter, and there is much to look through
 │   └── KeyReused          422  the idempotency key belongs to another body
 ├── RateLimited            429  too many calls of this key or address
 ├── RequestFailed          own  the result of a request that was waited for
 └── Unavailable            503  a server behind the gateway is away
     ├── QueueFull          503  too many records wait for the brokers
+    ├── TookTooLong        503  Postgres worked on one query as long as it may
     ├── Overloaded         503  accepted work would take longer than is allowed
     ├── Busy               503  too many uploads come in already
     └── MaybePublished     503  the record may or may not be in the log
@@ -177,6 +179,12 @@ class EmptyChoice(InvalidInput):
     code, title = "empty_choice", "Empty choice"
 
 
+class QueryTooSlow(InvalidInput):
+    """No index serves the filter, and the collection is too large to be looked through."""
+
+    code, title = "query_too_slow", "Query too slow"
+
+
 class KeyReused(InvalidInput):
     """The idempotency key was used with another body."""
 
@@ -249,6 +257,10 @@ class QueueFull(Unavailable):
     """Too many records wait for the brokers; nothing was published."""
 
     code, title = "queue_full", "Too many requests in flight"
+
+
+class TookTooLong(Unavailable):
+    """Postgres worked on one query for as long as it may."""
 
 
 class Overloaded(Unavailable):

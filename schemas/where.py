@@ -103,14 +103,6 @@ def parse(where: str | Mapping[str, Any] | None) -> tuple[Condition, ...]:
     return parsed(where, _condition)
 
 
-def parse_body(where: str | Mapping[str, Any] | None) -> tuple[Condition, ...]:
-    """Reads conditions on the bodies of objects: every name is a path, such as `weather.rain_mm`.
-
-    Else it does what `parse` does.
-    """
-    return parsed(where, _body_condition)
-
-
 def parsed(
     where: str | Mapping[str, Any] | None, read: Callable[[str, str, object], Condition]
 ) -> tuple[Condition, ...]:
@@ -166,12 +158,6 @@ def _condition(name: str, operator: str, value: object) -> Condition:
     return replace(read, value=moment(read.value)) if head == "created_at" else read
 
 
-def _body_condition(name: str, operator: str, value: object) -> Condition:
-    head, *path = name.split(".")
-    _check_path((head, *path))
-    return compared(head, tuple(path), operator_of(name, operator, frozenset(Op)), value)
-
-
 def operator_of(name: str, operator: str, allowed: frozenset[Op]) -> Op:
     """Returns: the operator of this name. Raises: ValueError: `name` does not have it."""
     if operator not in allowed:
@@ -193,16 +179,12 @@ def compared(head: str, path: tuple[str, ...], op: Op, value: object) -> Conditi
     return Condition(head, path, op, checked)
 
 
-def _check_path(path: Sequence[str]) -> None:
-    if len(path) > MAX_DEPTH or not all(SEGMENT.fullmatch(part) for part in path):
-        raise ValueError(f"at most {MAX_DEPTH} keys of 1 to 64 characters without = # ?")
-
-
 def _allowed(head: str, path: Sequence[str]) -> frozenset[Op]:
     if head in {"metadata", "fields"}:
         if not path:
             raise ValueError(f"name a key of {head}, such as {head}.customer")
-        _check_path(path)
+        if len(path) > MAX_DEPTH or not all(SEGMENT.fullmatch(part) for part in path):
+            raise ValueError(f"at most {MAX_DEPTH} keys of 1 to 64 characters without = # ?")
         return frozenset(Op)
     if head not in NAMES or path:
         known = ", ".join(NAMES)

@@ -55,11 +55,6 @@ class Found:
     head: str
     body: str
 
-    @property
-    def json(self) -> bytes:
-        """Returns: the object as clients see it."""
-        return f"{self.head}{self.body}}}".encode()
-
 
 @dataclass(frozen=True, slots=True)
 class Located:

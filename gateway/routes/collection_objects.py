@@ -4,11 +4,12 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gateway import bodies, writes
+from gateway import bodies, object_lists, writes
 from gateway.deps import CallDep, CallerDep, StateDep
 from gateway.errors import NotFound
 from gateway.lean import LeanRoute
 from gateway.lists import CursorQuery, link_next
+from gateway.object_lists import Asked
 from gateway.places import COLLECTION, KeyPath, PlaceDep
 from gateway.preconditions import (
     IfMatch,
@@ -17,10 +18,9 @@ from gateway.preconditions import (
     only_if_absent,
     wanted_version,
 )
-from gateway.queries import collections, object_pages, objects
-from gateway.queries.object_pages import MOST_COUNTED, Wanted
-from gateway.routes.collections import next_page, taking
-from gateway.routes.objects import shown
+from gateway.queries import objects
+from gateway.routes.collections import taking
+from gateway.routes.objects import FieldsQuery, shown
 from schemas.api.collections import (
     Deleted,
     ObjectInput,
@@ -29,12 +29,31 @@ from schemas.api.collections import (
     StoredObject,
 )
 from schemas.api.requests import RequestState
+from schemas.where import MAX_TEXT
 from schemas.writes import CreateObject, DeleteObject, PutObject
 
 router = APIRouter(prefix=COLLECTION + "/objects", tags=["objects"], route_class=LeanRoute)
 
 MODELS: Final = (ObjectInput, ObjectReplacement)
 
+ObjectWhereQuery = Annotated[
+    str | None,
+    Query(
+        max_length=MAX_TEXT,
+        description='Conditions as JSON, all of which hold: {"mood":"good","address.city":{"in":'
+        '["Bonn","Ulm"]},"$created_at":{"gte":"2026-11-01"}}. Names: paths of the body, and $id '
+        "$key $created_at $updated_at. Operators: eq ne gt gte lt lte in prefix exists contains.",
+    ),
+]
+WordsQuery = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=1000,
+        description='Words that objects have, as in a web search: rain -snow "long walk" or sun. '
+        "The collection must declare indexes.text.",
+    ),
+]
 _PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}}
 
 
@@ -65,39 +84,25 @@ async def list_objects(
     request: Request,
     state: StateDep,
     caller: CallerDep,
-    limit: Annotated[int, Query(ge=1, le=200, description="Most items of a page.")] = 50,
+    where: ObjectWhereQuery = None,
+    q: WordsQuery = None,
     order: Annotated[
         Literal["asc", "desc"], Query(description="Oldest first (asc) or newest first (desc).")
     ] = "asc",
+    limit: Annotated[int, Query(ge=1, le=200, description="Most items of a page.")] = 50,
     cursor: CursorQuery = None,
+    fields: FieldsQuery = None,
     count: Annotated[
         bool, Query(description="Say in total how many match; counts up to 10,000.")
     ] = False,
 ) -> Response:
-    """Lists objects in the order of their creation, by pages.
+    """Lists objects in the order of their creation, by pages; where and q choose among them.
 
     A page may end before limit, so that it has at most about 90,000 characters; has_more tells.
     """
-    bound = ("objects", caller.gpt_id, caller.subject or "", place.name, order)
-    after = None
-    if cursor is not None:
-        created_at, object_id = state.cursors.open(cursor, *bound)
-        after = (str(created_at), str(object_id))
-    wanted = Wanted(name=place.name, limit=limit, order=order, after=after)
-    page = await object_pages.page(state.direct, caller, wanted)
-    if page is None:
-        raise collections.missing(place.name)
-    following = None
-    if page.has_more:
-        last = page.items[-1]
-        following = state.cursors.seal([last.created_at, last.object_id], *bound)
-    items = ",".join([f"{item.head}{item.body}}}" for item in page.items])
-    total = '"total":null,"total_is":null'
-    if count:
-        number = await object_pages.count(state.direct, caller, wanted)
-        kind = "exact" if number <= MOST_COUNTED else "at_least"
-        total = f'"total":{min(number, MOST_COUNTED)},"total_is":"{kind}"'
-    response = writes.answer(f'{{"items":[{items}],{next_page(following)},{total}}}'.encode())
+    asked = Asked(place.name, where, q, order, limit, fields)
+    text, following = await object_lists.listed(state, caller, asked, cursor, count=count)
+    response = writes.answer(text.encode())
     link_next(request, response, following)
     return response
 
@@ -109,13 +114,14 @@ async def get_object_by_key(
     key: KeyPath,
     state: StateDep,
     caller: CallerDep,
+    fields: FieldsQuery = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One object, by its key in the collection."""
     found = await objects.by_key(state.direct, caller, place.name, key)
     if found is None:
         raise NotFound(f"there is no object with the key {key} in {place.name}")
-    return shown(found, if_none_match)
+    return shown(found, fields, if_none_match)
 
 
 @router.put(

@@ -9,6 +9,7 @@ from gateway import bodies, writes
 from gateway.deps import Call, CallDep, CallerDep, StateDep
 from gateway.lean import LeanRoute
 from gateway.lists import CursorQuery, link_next
+from gateway.object_lists import next_page
 from gateway.places import COLLECTION, COLLECTIONS, GptPath, Place, PlaceDep
 from gateway.preconditions import (
     IfMatch,
@@ -170,10 +171,3 @@ async def _defined(
         "location": f"/v1/gpts/{place.gpt_id}/collections/{place.name}",
     }
     return writes.answer(writes.dumped(kept).encode(), found.result["status"], headers)
-
-
-def next_page(cursor: str | None) -> str:
-    """Returns: what the JSON of every page of a list has in common."""
-    # A cursor has no character that JSON escapes.
-    text = "null" if cursor is None else f'"{cursor}"'
-    return f'"next_cursor":{text},"has_more":{"false" if cursor is None else "true"}'

@@ -21,6 +21,7 @@ from gateway.queries import objects
 from gateway.queries.objects import Found
 from gateway.routes.collections import taking
 from gateway.state import State
+from gateway.trimming import tree_of, trimmed
 from schemas.api.collections import Deleted, ObjectMerge, ObjectReplacement, StoredObject
 from schemas.api.requests import RequestState
 from schemas.writes import DeleteObject, MergeObject, PatchObject, PutObject
@@ -29,6 +30,13 @@ router = APIRouter(prefix="/v1/objects/{object_id}", tags=["objects"], route_cla
 
 MODELS: Final = (ObjectMerge,)
 
+FieldsQuery = Annotated[
+    str | None,
+    Query(
+        max_length=2048,
+        description="Only these paths of the body, such as title,address.city.",
+    ),
+]
 _MERGE: Final = "application/merge-patch+json"
 _PATCH: Final = "application/json-patch+json"
 _ONE: Final[dict[int | str, dict[str, Any]]] = {200: {"model": StoredObject}}
@@ -51,6 +59,7 @@ async def get_object(
     object_id: IdPath,
     state: StateDep,
     caller: CallerDep,
+    fields: FieldsQuery = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One object with its body and version."""
@@ -58,7 +67,7 @@ async def get_object(
     if found is None:
         raise no_object()
     check_scope(caller, "read", found.collection)
-    return shown(found, if_none_match)
+    return shown(found, fields, if_none_match)
 
 
 @router.put(
@@ -126,12 +135,13 @@ async def delete_object(
     return await writes.write_object(state, call, request, name, operation)
 
 
-def shown(found: Found, if_none_match: str | None) -> Response:
+def shown(found: Found, fields: str | None, if_none_match: str | None) -> Response:
     """Returns: an object with its ETag, or 304 where the client has it already."""
     headers = {"etag": etag(found.version)}
     if if_none_match is not None and is_known(found.version, if_none_match):
         return Response(None, 304, headers)
-    return writes.answer(found.json, headers=headers)
+    body = found.body if fields is None else trimmed(found.body, tree_of(fields))
+    return writes.answer(f"{found.head}{body}}}".encode(), headers=headers)
 
 
 async def home(state: State, call: Call, object_id: str) -> str:
