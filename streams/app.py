@@ -31,6 +31,7 @@ from streams.clients.ollama import Models, WrongModel
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore
+from streams.collections.expiry import Expiry
 from streams.files import Files
 from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
@@ -193,9 +194,10 @@ async def work(settings: Settings, name: str) -> None:
         group = f"{settings.topic_prefix}actionstream-{name}"
         app = consumer.create(settings, group=group, folder=folder)
         ledger = Ledger(opened.database, owner=owner, lease=settings.lease)
+        publisher = consumer.KafkaPublisher(app, prefix=settings.topic_prefix)
         runner = Runner(
             ledger,
-            consumer.KafkaPublisher(app, prefix=settings.topic_prefix),
+            publisher,
             opened.ids,
             attempts=Attempts(settings.attempts, settings.stage_attempts),
             grace=settings.grace,
@@ -216,7 +218,11 @@ async def work(settings: Settings, name: str) -> None:
             return
         for stage in stages:
             consumer.attach(app, stage, runner, batches, prefix=settings.topic_prefix)
-        async with consumer.running(app, grace=settings.grace):
+        async with consumer.running(app, grace=settings.grace), AsyncExitStack() as beside:
+            if collections.NAME in {stage.name for stage in stages}:
+                keep = settings.keep_tombstones
+                expiry = Expiry(opened.database, publisher, opened.ids, keep_tombstones=keep)
+                await beside.enter_async_context(expiry.running())
             log.info("working", stages=[stage.name for stage in stages], owner=owner)
             await stop.wait()
             log.info("stopping", owner=owner)

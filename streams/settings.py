@@ -217,6 +217,11 @@ class Settings(
     max_collections_per_gpt: int = Field(
         default=200, ge=0, description="Collections that a GPT may have."
     )
+    keep_tombstones: timedelta = Field(
+        default=timedelta(days=30),
+        gt=timedelta(0),
+        description="How long a deleted object stays in the feed of changes and can be restored.",
+    )
 
     parse_processes: int = Field(default=1, ge=1, description="Parser processes a worker.")
     parse_timeout: timedelta = Field(

@@ -98,8 +98,8 @@ OBJECTS: Final = Table(
     Index(
         "objects_by_key",
         "collection_id",
-        func.coalesce(text("subject"), text("''")),
         "key",
+        func.coalesce(text("subject"), text("''")),
         unique=True,
         postgresql_where=text("key IS NOT NULL AND deleted_at IS NULL"),
     ),
@@ -107,8 +107,10 @@ OBJECTS: Final = Table(
     Index(
         "objects_to_expire",
         "expires_at",
+        "object_id",
         postgresql_where=text("expires_at IS NOT NULL AND deleted_at IS NULL"),
     ),
+    Index("objects_to_forget", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
     *(
         Index(
             f"objects_slot_{slot}",

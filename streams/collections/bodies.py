@@ -17,22 +17,28 @@ from schemas import json_values, pointers
 from schemas.json_values import NotStorable
 from schemas.problems import FieldError
 from schemas.writes import MAX_BODY_BYTES
+from streams.collections.effort import Effort
 from streams.collections.rejected import Rejected
 
 # Of these, what Postgres gives back looks otherwise than what was sent.
 _ODD_NUMBER: Final = re.compile(r"\de[+-]|-0\.0")
 _EXPONENT_FROM: Final = 1e16
+_OPERATION_STEPS: Final = 50
 _MOST_COPIED: Final = 4 * MAX_BODY_BYTES
 """What the operations of one JSON Patch may write together, however much of it they remove."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body that can be stored: its value, its compact JSON text, and that text's size."""
+    """A body that can be stored: its value, its compact JSON text, and that text's size.
+
+    `values` is a bound on how many values there are in it.
+    """
 
     value: dict[str, Any]
     text: str
     size_bytes: int
+    values: int
 
 
 def of(value: Mapping[str, Any]) -> Body:
@@ -59,7 +65,12 @@ def of(value: Mapping[str, Any]) -> Body:
     if size > MAX_BODY_BYTES:
         detail = f"The body would have {size:,} bytes; at most {MAX_BODY_BYTES:,} are taken."
         raise Rejected("body_too_large", detail, 413)
-    return Body(dict(value), text, size)
+    return Body(dict(value), text, size, count(text))
+
+
+def count(text: str) -> int:
+    """Returns: at least as many as there are values in this JSON text."""
+    return 1 + text.count(",") + text.count("{") + text.count("[")
 
 
 def same(text: str, body: Body) -> bool:
@@ -80,7 +91,9 @@ def merged(target: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON values
     return result
 
 
-def patched(value: dict[str, Any], operations: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def patched(
+    value: dict[str, Any], operations: Sequence[dict[str, Any]], effort: Effort
+) -> dict[str, Any]:
     """Returns: the value, which is changed in place, after a JSON Patch (RFC 6902).
 
     Raises: Rejected: a test failed (409), an operation cannot be done (422), or it writes more
@@ -89,7 +102,9 @@ def patched(value: dict[str, Any], operations: Sequence[dict[str, Any]]) -> dict
     document: Any = value
     written = 0
     for place, operation in enumerate(operations):
-        written += _writes(document, operation)
+        writes = _writes(document, operation)
+        written += len(writes)
+        effort.spend(_OPERATION_STEPS + count(writes))
         if written > _MOST_COPIED:
             detail = f"The patch writes more than {_MOST_COPIED:,} bytes; send the whole body."
             raise Rejected("body_too_large", detail, 413)
@@ -113,12 +128,13 @@ def _unpatched(code: str, status: int, place: int, why: str) -> Rejected:
     return Rejected(code, f"patch/{place}: {said}", status, [wrong])
 
 
-def _writes(document: Any, operation: dict[str, Any]) -> int:  # noqa: ANN401 - any JSON value
+def _writes(document: Any, operation: dict[str, Any]) -> str:  # noqa: ANN401 - any JSON value
+    """Returns: the JSON text that an operation writes, or compares."""
     if operation.get("op") == "copy":
         source = operation.get("from")
         found = pointers.find(document, source) if isinstance(source, str) else None
-        return 0 if found is pointers.MISSING else len(_dumped(found))
-    return len(_dumped(operation["value"])) if "value" in operation else 0
+        return "" if found is pointers.MISSING else _dumped(found)
+    return _dumped(operation["value"]) if "value" in operation else ""
 
 
 def _dumped(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from schemas.writes import DefineCollection, DropCollection, Indexes
 from streams.collections.rejected import Rejected, missing
-from streams.collections.validation import compiled
+from streams.collections.validation import ready
 from streams.collections.values import Caller, Collection
 from streams.collections.world import World
 
@@ -125,7 +125,7 @@ def _values(operation: DefineCollection, found: Collection | None) -> dict[str, 
 
 
 def _schema(schema: dict[str, Any], found: Collection | None) -> str:
-    compiled(schema)
+    ready(schema)
     text = _sorted(schema)
     # Postgres keeps names in an order of its own.
     if found and found.json_schema and _sorted(json.loads(found.json_schema)) == text:

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from schemas.writes import (
     CreateObject,
@@ -18,6 +18,7 @@ from schemas.writes import (
 )
 from streams.collections import bodies
 from streams.collections.bodies import Body
+from streams.collections.effort import Effort
 from streams.collections.rejected import Rejected, missing
 from streams.collections.validation import Validators
 from streams.collections.values import Caller, Collection, Object
@@ -32,6 +33,10 @@ Writing = (
     | RestoreObject
     | ExpireObject
 )
+
+
+_HANDLING_STEPS: Final = 3
+"""What a value of a body takes beside its schema: to be checked, written, compared, indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Judge:
     new_id: Callable[[str], str]
     caller: Caller
     name: str
+    effort: Effort = field(default_factory=Effort)
 
     def judge(self, operation: Writing) -> Done:
         """Do one operation. Raises: Rejected: nothing is done that `World.undo` does not undo."""
@@ -157,11 +163,11 @@ class Judge:
 
     def _patch(self, collection: Collection, operation: MergeObject | PatchObject) -> Done:
         found = self._there(collection, operation)
-        before = json.loads(found.body)
+        before = self._opened(found.body)
         if isinstance(operation, MergeObject):
             after = bodies.merged(before, operation.patch)
         else:
-            after = bodies.patched(before, operation.patch)
+            after = bodies.patched(before, operation.patch, self.effort)
         body = self._fitting(collection, after)
         given = operation.ttl_s is not None
         return self._updated(
@@ -174,11 +180,11 @@ class Judge:
             raise missing("object")
         _check_version(found, operation)
         if found.deleted_at is None and operation.version == found.version:
-            return Done(200, "unchanged", found, json.loads(found.body))
+            return Done(200, "unchanged", found, self._opened(found.body))
         earlier = self.world.earlier.get((found.object_id, operation.version))
         if earlier is None or earlier.version <= self.world.forgotten.get(found.object_id, 0):
             raise missing(f"version; version {operation.version} is not kept")
-        body = self._fitting(collection, json.loads(earlier.body))
+        body = self._fitting(collection, self._opened(earlier.body))
         ends = self._ends(collection, None)
         if found.deleted_at is None:
             return self._updated(found, body, ends)
@@ -225,8 +231,14 @@ class Judge:
 
     def _fitting(self, collection: Collection, value: dict[str, Any]) -> Body:
         body = bodies.of(value)
-        self.validators.check(collection.json_schema, body)
+        self.effort.spend(_HANDLING_STEPS * body.values)
+        self.validators.check(collection.json_schema, body, self.effort)
         return body
+
+    def _opened(self, text: str) -> dict[str, Any]:
+        self.effort.spend(bodies.count(text))
+        value: dict[str, Any] = json.loads(text)
+        return value
 
     def _ends(self, collection: Collection, ttl_s: int | None) -> datetime | None:
         seconds = collection.default_ttl_s if ttl_s is None else ttl_s

@@ -142,7 +142,7 @@ async def _collections(
 
 def _collection(row: Row) -> Collection:
     indexes = Indexes.model_validate(row[8])
-    return Collection(*row[:8], indexes, *row[9:])
+    return Collection(*(*row[:8], indexes, *row[9:]))
 
 
 async def _objects(

@@ -6,16 +6,18 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.writes import DefineCollection
-from streams.collections import rows
+from streams.collections import bodies, rows
+from streams.collections.effort import Effort
 from streams.collections.loading import Asked
 from streams.collections.rejected import Rejected
-from streams.collections.validation import compiled
+from streams.collections.validation import ready
 from streams.collections.values import Collection
 from streams.collections.world import World
 
 MOST_OBJECTS: Final = 20_000
 MOST_BYTES: Final = 32 * 1024 * 1024
-"""What is checked within one write: a second or two, in which others of the collection wait."""
+MOST_STEPS: Final = 10_000_000
+"""What is checked within one write: some seconds, in which the collection's other writes wait."""
 _NAMED: Final = 20
 _PAGE: Final = 500
 _BODIES: Final = """
@@ -43,7 +45,10 @@ async def objection(connection: AsyncConnection, world: World, asked: Asked) -> 
             "checked. Without the check, objects that do not fit stay until they are written."
         )
         return Rejected("too_large_to_check", detail, 409)
-    found = await _misfits(connection, collection, operation)
+    try:
+        found = await _misfits(connection, collection, operation)
+    except Rejected as error:
+        return error
     if not found:
         return None
     detail = f"Objects that are stored do not fit the schema: {', '.join(found)}."
@@ -54,14 +59,18 @@ async def _misfits(
     connection: AsyncConnection, collection: Collection, operation: DefineCollection
 ) -> list[str]:
     try:
-        validator = compiled(operation.json_schema or {})
+        schema = ready(operation.json_schema or {})
     except Rejected:
         return []
+    effort = Effort(MOST_STEPS)
     found: list[str] = []
     last = ""
     while len(found) < _NAMED:
         page = await rows.fetch(connection, _BODIES, (collection.collection_id, last, _PAGE))
-        found += [name for name, body in page if not validator.is_valid(json.loads(body))]
+        for name, body in page:
+            effort.spend(bodies.count(body) * (1 + schema.steps))
+            if not schema.validator.is_valid(json.loads(body)):
+                found.append(name)
         if len(page) < _PAGE:
             break
         last = page[-1][0]

@@ -1,64 +1,133 @@
-"""JSON Schema (2020-12): whether a body fits, with all that is wrong at once."""
+"""JSON Schema (2020-12): whether a body fits, with all that is wrong at once.
+
+Bounded: patterns are matched in linear time, references stay within the schema, and a body that
+would take more than the effort that its request may take is refused, not checked.
+"""
 
 import json
+import re
 from collections import OrderedDict
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import jsonschema_rs
 from jsonschema_rs import Draft202012Validator, RegexOptions
 
-from schemas.json_values import escaped
+from schemas import json_values
+from schemas.json_values import NotStorable, escaped
 from schemas.problems import FieldError
+from streams.collections import complexity
 from streams.collections.bodies import Body
+from streams.collections.complexity import TooComplex
+from streams.collections.effort import Effort
 from streams.collections.rejected import Rejected
 
+MAX_SCHEMA_BYTES: Final = 64 * 1024
+MAX_SCHEMA_DEPTH: Final = 32
 MAX_ERRORS: Final = 50
+MOST_LISTED: Final = 100_000
+"""Steps up to which all errors are listed: in the worst case each step makes one, of 10 us."""
 _KEPT: Final = 256
-_REGEX: Final = RegexOptions(size_limit=256 * 1024)
+_REGEX_BYTES: Final = 256 * 1024
 _SHOWN: Final = 300
+_COMPARED_STEPS: Final = 30
+_LARGE_INTEGER: Final = re.compile(r"\d{19,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A schema ready for use; `steps` is what a body of one value a level takes at most.
+
+    `unique` says that it asks somewhere for unique items.
+    """
+
+    validator: Draft202012Validator
+    steps: int
+    unique: bool
+
+    def check(self, body: Body, effort: Effort) -> None:
+        """Raises: Rejected: the body does not fit, or it would take more than the effort left."""
+        taken = body.values * self.steps
+        if self.unique:
+            # Integers beyond 64 bits are compared each with each, in about 10 us.
+            taken += _COMPARED_STEPS * len(_LARGE_INTEGER.findall(body.text)) ** 2
+        effort.spend(taken)
+        if self.validator.is_valid(body.value):
+            return
+        if taken > MOST_LISTED:
+            errors = [FieldError(pointer="/body", detail="It is too large for a list of errors.")]
+        else:
+            found = self.validator.iter_errors(body.value)
+            errors = [_error(each) for each in islice(found, MAX_ERRORS)]
+        first = errors[0]
+        detail = f"The body does not fit the collection's schema. {first.pointer}: {first.detail}"
+        raise Rejected("schema_mismatch", detail, 422, errors)
 
 
 class Validators:
-    """Compiled schemas by their text, the most recently used ones."""
+    """Schemas by their text, the most recently used ones."""
 
     def __init__(self) -> None:
-        self._compiled: OrderedDict[str, Draft202012Validator] = OrderedDict()
+        self._known: OrderedDict[str, Schema] = OrderedDict()
 
-    def check(self, schema: str | None, body: Body) -> None:
+    def check(self, schema: str | None, body: Body, effort: Effort) -> None:
         """Raises: Rejected: the body does not fit its collection's schema; it says all reasons."""
         if schema is None:
             return
-        validator = self._of(schema)
-        if validator.is_valid(body.value):
-            return
-        errors = [
-            FieldError(pointer=_pointer(error.instance_path), detail=error.message[:_SHOWN])
-            for error, _ in zip(validator.iter_errors(body.value), range(MAX_ERRORS), strict=False)
-        ]
-        detail = f"The body does not fit the collection's schema: {len(errors)} errors."
-        raise Rejected("schema_mismatch", detail, 422, errors)
-
-    def _of(self, schema: str) -> Draft202012Validator:
-        known = self._compiled.get(schema)
-        if known is None:
-            known = self._compiled[schema] = compiled(json.loads(schema))
-            if len(self._compiled) > _KEPT:
-                self._compiled.popitem(last=False)
-        else:
-            self._compiled.move_to_end(schema)
-        return known
+        known = self._known.pop(schema, None) or ready(json.loads(schema))
+        self._known[schema] = known
+        if len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        known.check(body, effort)
 
 
-def compiled(schema: dict[str, Any]) -> Draft202012Validator:
-    """Returns: the schema ready for use. Raises: Rejected (422): it is none, or is refused."""
+def ready(schema: dict[str, Any]) -> Schema:
+    """Returns: the schema ready for use. Raises: Rejected (422): it is none, or is not taken."""
     try:
-        return Draft202012Validator(
-            schema, offline=True, pattern_options=_REGEX, mask="value", validate_formats=True
+        json_values.check(schema, depth=MAX_SCHEMA_DEPTH)
+    except NotStorable as error:
+        raise _invalid(error.pointer, error.detail) from error
+    text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+    if (size := len(text.encode())) > MAX_SCHEMA_BYTES:
+        raise _invalid("", f"it has {size:,} bytes; at most {MAX_SCHEMA_BYTES:,} are taken")
+    try:
+        validator = Draft202012Validator(
+            schema,
+            offline=True,
+            mask="the value",
+            validate_formats=True,
+            pattern_options=RegexOptions(size_limit=_REGEX_BYTES),
         )
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        said = str(error).partition("\n")[0][:_SHOWN]
-        raise Rejected("invalid_schema", f"schema: {said}", 422) from error
+        return Schema(validator, complexity.steps(schema), '"uniqueItems"' in text)
+    except TooComplex as error:
+        raise _invalid(error.pointer, error.detail) from error
+    except jsonschema_rs.ValidationError as error:
+        raise _invalid(_pointer(error.instance_path), _why(error)) from error
+    except (jsonschema_rs.ReferencingError, ValueError) as error:
+        raise _invalid("", str(error)) from error
+
+
+def _why(error: jsonschema_rs.ValidationError) -> str:
+    if error.kind.name == "format" and error.instance_path[-1:] == ["pattern"]:
+        return (
+            "the pattern is not taken; look-around and back-references are not, nor what would "
+            "take more than 256 KiB when compiled"
+        )
+    return error.message
+
+
+def _invalid(pointer: str, why: str) -> Rejected:
+    said = why.partition("\n")[0][:_SHOWN]
+    errors = [FieldError(pointer=f"/schema{pointer}", detail=said)]
+    return Rejected("invalid_schema", f"schema{pointer}: {said}", 422, errors)
+
+
+def _error(error: jsonschema_rs.ValidationError) -> FieldError:
+    return FieldError(
+        pointer=f"/body{_pointer(error.instance_path)}", detail=error.message[:_SHOWN]
+    )
 
 
 def _pointer(path: list[str | int]) -> str:
-    return "/body" + "".join(f"/{escaped(str(part))}" for part in path)[:512]
+    return "".join(f"/{escaped(str(part))}" for part in path)[:_SHOWN]

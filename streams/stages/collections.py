@@ -5,6 +5,7 @@ object-changed, which is the feed of changes, and the facts that `index-object`,
 `clear` go on from. Versions, schemas, quotas and keys are judged here, where the order is known.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,7 +30,7 @@ from schemas.writes import (
     WriteCollection,
 )
 from streams import failures
-from streams.collections import answers, loading, saving, stored
+from streams.collections import answers, loading, rows, saving, stored
 from streams.collections.definitions import Defined, Definer
 from streams.collections.judging import Judge
 from streams.collections.loading import Asked
@@ -40,6 +41,8 @@ from streams.collections.world import Limits, World
 from streams.settings import Settings
 from streams.stage import BatchStage, Event, Output, Taken, Verdict
 
+NAME: Final = "collections"
+_SILENT_SECONDS: Final = 2.0
 _COLLECTION_EVENTS: Final = {
     "created": EventType.COLLECTION_CREATED,
     "updated": EventType.COLLECTION_UPDATED,
@@ -55,7 +58,7 @@ _OBJECT_EVENTS: Final = {
 def stage(ids: Ids, limits: Limits) -> BatchStage[WriteCollection]:
     """Returns: the stage; the limits hold for tenants that have none of their own."""
     writer = _Writer(ids, limits)
-    return BatchStage("collections", topics.WRITE_COLLECTION, writer.write)
+    return BatchStage(NAME, topics.WRITE_COLLECTION, writer.write)
 
 
 def limits(settings: Settings) -> Limits:
@@ -86,9 +89,14 @@ class _Writer:
         asked = [_asked(each) for each in taken]
         world = World(await loading.load(connection, asked, self.limits))
         objection = await stored.objection(connection, world, asked[-1])
-        verdicts = [
-            self._verdict(world, *pair, objection) for pair in zip(taken, asked, strict=True)
-        ]
+        verdicts = []
+        heard = time.monotonic()
+        for pair in zip(taken, asked, strict=True):
+            verdicts.append(self._verdict(world, *pair, objection))
+            # A transaction that stands still for too long is ended by the server.
+            if time.monotonic() > heard + _SILENT_SECONDS:
+                await rows.fetch(connection, "SELECT 1", ())
+                heard = time.monotonic()
         await saving.save(connection, world)
         return verdicts
 

@@ -134,7 +134,8 @@ def _objects() -> None:
             f"{alive} AND subject IS NOT NULL",
         ),
         ("by_change", "collection_id, sequence", None),
-        ("to_expire", "expires_at", f"expires_at IS NOT NULL AND {alive}"),
+        ("to_expire", "expires_at, object_id", f"expires_at IS NOT NULL AND {alive}"),
+        ("to_forget", "deleted_at", "deleted_at IS NOT NULL"),
         *(
             (
                 f"slot_{slot}",
@@ -147,7 +148,7 @@ def _objects() -> None:
         _index(f"objects_{name}", columns, where)
     _index(
         "objects_by_key",
-        "collection_id, coalesce(subject, ''), key",
+        "collection_id, key, coalesce(subject, '')",
         f"key IS NOT NULL AND {alive}",
         unique="UNIQUE",
     )

@@ -1,0 +1,129 @@
+"""Ending objects whose time is over, and forgetting tombstones that are old.
+
+Reads objects. Writes nothing of live ones itself: it asks by write-collection, as everybody else,
+so that an end has its place among the changes. Removes tombstones with their earlier versions.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+
+from schemas import topics
+from schemas.envelope import Envelope
+from schemas.ids import REQUEST, Ids
+from schemas.writes import ExpireObject, WriteCollection
+from streams.clients.postgres import Database
+from streams.collections import rows
+from streams.runner import Publisher
+from streams.stage import Record
+
+log = structlog.get_logger()
+
+EVERY: Final = timedelta(seconds=15)
+_PAGE: Final = 500
+_PAGES: Final = 10
+_FROM_THE_FIRST_AFTER: Final = 20
+"""Turns after which what is still there is asked for again: the first record may be lost."""
+
+# In the order of the index, so that a page costs what it returns.
+_OVER: Final = """
+SELECT o.object_id, o.gpt_id, o.version, o.expires_at, c.name
+FROM objects o JOIN collections c ON c.collection_id = o.collection_id
+WHERE o.expires_at <= clock_timestamp() AND o.deleted_at IS NULL AND c.deleted_at IS NULL
+  AND (o.expires_at, o.object_id) > (%s::timestamptz, %s)
+ORDER BY o.expires_at, o.object_id LIMIT %s
+"""
+_OLD: Final = """
+WITH gone AS (
+    DELETE FROM objects WHERE object_id IN (
+        SELECT object_id FROM objects WHERE deleted_at < clock_timestamp() - %s::interval
+        ORDER BY deleted_at LIMIT %s FOR UPDATE SKIP LOCKED)
+    RETURNING object_id
+), removed AS (
+    DELETE FROM object_versions WHERE object_id IN (SELECT object_id FROM gone)
+)
+SELECT count(*) FROM gone
+"""
+_FIRST: Final = ("-infinity", "")
+
+
+class Expiry:
+    """The task of one worker; of all workers' tasks one has its turn at a time."""
+
+    def __init__(
+        self, database: Database, publisher: Publisher, ids: Ids, *, keep_tombstones: timedelta
+    ) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._ids = ids
+        self._keep = keep_tombstones
+        self._behind: tuple[Any, str] = _FIRST
+        self._turns = 0
+
+    @asynccontextmanager
+    async def running(self, every: timedelta = EVERY) -> AsyncIterator[None]:
+        """Take a turn every few seconds while in this context."""
+        task = asyncio.create_task(self._go_on(every.total_seconds()))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def turn(self) -> None:
+        """Ask for the end of what is over, and forget old tombstones, as much as a turn allows.
+
+        Raises: DependencyDown: Postgres or Kafka is away.
+        """
+        async with self._database.alone("expiry of objects") as hold:
+            if hold is None:
+                return
+            if self._turns % _FROM_THE_FIRST_AFTER == 0:
+                self._behind = _FIRST
+            self._turns += 1
+            for _ in range(_PAGES):
+                if await self._end_page() < _PAGE:
+                    break
+            for _ in range(_PAGES):
+                if await self._forget_page() < _PAGE:
+                    break
+
+    async def _go_on(self, seconds: float) -> None:
+        while True:
+            try:
+                await self.turn()
+            except Exception as error:  # noqa: BLE001 - the next turn does what this one did not
+                reason, *_ = str(error).splitlines() or [type(error).__name__]
+                log.warning("expiry not done", reason=reason)
+            await asyncio.sleep(seconds)
+
+    async def _end_page(self) -> int:
+        async with self._database.transaction() as connection:
+            found = await rows.fetch(connection, _OVER, (*self._behind, _PAGE))
+        if found:
+            await self._publisher.publish(tuple(self._record(*row) for row in found))
+            last = found[-1]
+            self._behind = (last[3], last[0])
+        return len(found)
+
+    async def _forget_page(self) -> int:
+        async with self._database.transaction() as connection:
+            [(count,)] = await rows.fetch(connection, _OLD, (self._keep, _PAGE))
+        return int(count)
+
+    def _record(
+        self, object_id: str, gpt_id: str, version: int, expires_at: object, name: str
+    ) -> Record:
+        # The same end, asked for twice, is one request; one that was put off is another.
+        request_id = self._ids.derive(
+            REQUEST, gpt_id, "expire", object_id, version, str(expires_at)
+        )
+        topic = topics.WRITE_COLLECTION
+        envelope = Envelope(request_id=request_id, gpt_id=gpt_id, schema_name=topic.schema_name)
+        message = WriteCollection(collection=name, operation=ExpireObject(object_id=object_id))
+        key = f"{gpt_id}/{name}".encode()
+        return Record(topic.name, key, message.model_dump_json().encode(), envelope.to_headers())
