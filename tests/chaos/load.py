@@ -12,7 +12,19 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from tests.chaos.estate import Estate
 from tests.chaos.journal import Journal, Sent
-from tests.chaos.orders import CHANGES, GPT, Kind, Order, change, order, request_uuid
+from tests.chaos.orders import (
+    CHANGES,
+    COLLECTION,
+    GPT,
+    STORES,
+    Kind,
+    Order,
+    change,
+    object_key,
+    operations,
+    order,
+    request_uuid,
+)
 
 _FIRST_PAUSE_S = 0.3
 _LONGEST_PAUSE_S = 3.0
@@ -49,7 +61,12 @@ class Load:
         )
 
     async def run(self, rate: float) -> None:
-        """Send `rate` orders a second, at random moments, until cancelled."""
+        """Send `rate` orders a second, at random moments, until cancelled.
+
+        The first one makes the collection that later ones write to, so it is waited for.
+        """
+        self.send(next(self._numbers))
+        await self.finish()
         chance = Random(f"pace {self._seed}")
         while True:
             await asyncio.sleep(chance.expovariate(rate))
@@ -147,6 +164,8 @@ class Load:
         """Returns: the arguments of the call; the next gateway is asked each time."""
         made, base = sent.order, next(self._gateways)
         headers = {"Idempotency-Key": sent.key, "Prefer": "wait=0"}
+        if made.kind in STORES:
+            return _stored(made, f"{base}/v1/gpts/{GPT}/collections", headers)
         url = f"{base}/v1/documents"
         if made.kind in CHANGES:
             url = f"{url}/{sent.target}"
@@ -165,7 +184,7 @@ class Load:
     async def _publish(self, sent: Sent) -> None:
         """Publish an order's record, and wait until the broker has it."""
         made = sent.order
-        value, key = made.value, sent.key
+        value, key = made.value, made.key or sent.key
         if sent.target is not None:
             value, key = json.dumps(change(made, sent.target)).encode(), sent.target
             if made.kind is Kind.UPDATE:
@@ -191,6 +210,24 @@ class Load:
                 place = (made.topic, message.partition(), message.offset())
                 self._journal.accepted(sent, place=place)
                 return
+
+
+def _stored(made: Order, url: str, headers: dict[str, str]) -> dict[str, Any]:
+    """Returns: the arguments of a call about a collection below `url`, or its objects."""
+    if made.kind is Kind.DEFINE:
+        waiting = {**headers, "Prefer": "wait=30"}
+        return {"method": "POST", "url": url, "headers": waiting, "json": {"name": COLLECTION}}
+    if made.kind is Kind.WRITE_BATCH:
+        body = {"atomic": True, "operations": operations(made.number)}
+        return {"method": "POST", "url": f"{url}/{COLLECTION}/batch", "headers": headers,
+                "json": body}  # fmt: skip
+    url = f"{url}/{COLLECTION}/objects/by-key/{object_key(made.number)}"
+    return {
+        "method": "PUT",
+        "url": url,
+        "headers": headers,
+        "json": {"body": {"chaos": made.number}},
+    }
 
 
 def _problem(answer: httpx2.Response) -> str:

@@ -12,6 +12,10 @@ from typing import Any
 
 _SAMPLES = Path(__file__).parents[2] / "examples" / "documents"
 GPT = "demo"
+COLLECTION = "chaos"
+#: Objects that are written again and again; each write of a batch makes objects of its own.
+_OBJECTS = 12
+BATCH = 3
 STRANGER = "nobody"
 BadRecord = tuple[str, bytes, dict[str, str | None], str]
 """Topic, value, changed headers, and the code of the problem that it must end with."""
@@ -25,6 +29,9 @@ class Kind(StrEnum):
     UPDATE = "update"
     DELETE = "delete"
     REPROCESS = "reprocess"
+    DEFINE = "define collection"
+    PUT_OBJECT = "put object"
+    WRITE_BATCH = "write batch"
     PING = "ping"
     BAD_UPLOAD = "bad upload"
     BAD_RECORD = "bad record"
@@ -38,11 +45,15 @@ _SHARES = {
     Kind.UPDATE: 7,
     Kind.DELETE: 6,
     Kind.REPROCESS: 4,
+    Kind.PUT_OBJECT: 18,
+    Kind.WRITE_BATCH: 5,
     Kind.PING: 4,
     Kind.BAD_UPLOAD: 6,
     Kind.BAD_RECORD: 6,
     Kind.UNDECODABLE: 5,
 }
+#: Kinds that are about the objects of a collection.
+STORES = frozenset({Kind.DEFINE, Kind.PUT_OBJECT, Kind.WRITE_BATCH})
 CHANGES = frozenset({Kind.UPDATE, Kind.DELETE, Kind.REPROCESS})
 #: Kinds that make a document.
 MAKES = frozenset({Kind.UPLOAD, Kind.PUBLISH, Kind.BAD_UPLOAD, Kind.BAD_RECORD})
@@ -62,6 +73,7 @@ class Order:
         expected: the code of the problem that it must end with; none where it must succeed.
         topic: where it is published; none goes over HTTP.
         value: the record's value, or the body's JSON.
+        key: of its record; none is the order's own.
         headers: of its record, beside request id and tenant.
         filename: of what is uploaded.
         content: of what is uploaded.
@@ -73,6 +85,7 @@ class Order:
     expected: str | None = None
     topic: str | None = None
     value: bytes = b""
+    key: str | None = None
     headers: dict[str, str | None] = field(default_factory=dict)
     filename: str = ""
     content: bytes = b""
@@ -91,6 +104,8 @@ def marked(number: int) -> str:
 
 def order(seed: int, number: int) -> Order:
     """Returns: the order of this number."""
+    if number == 0:
+        return Order(number, Kind.DEFINE)
     chance = Random(f"order {seed} {number}")
     [kind] = chance.choices(list(_SHARES), list(_SHARES.values()))
     match kind:
@@ -107,6 +122,10 @@ def order(seed: int, number: int) -> Order:
             records = _bad_records() if kind is Kind.BAD_RECORD else _undecodable()
             topic, value, headers, code = chance.choice(records)
             changes = {"topic": topic, "value": value, "headers": headers, "expected": code}
+        case Kind.PUT_OBJECT | Kind.WRITE_BATCH:
+            changes = {"key": f"{GPT}/{COLLECTION}", "value": _write(kind, number)}
+            if chance.random() < 0.5:
+                changes["topic"] = "write-collection"
         case Kind.PING:
             changes = {"topic": "ping", "value": b"{}"}
         case _:
@@ -125,6 +144,28 @@ def change(made: Order, document_id: str) -> dict[str, Any]:
     if made.kind is Kind.UPDATE:
         return {"document_id": document_id, "metadata": {"chaos": made.number}}
     return {"document_id": document_id}
+
+
+def object_key(number: int) -> str:
+    """Returns: the key of the object that the order of this number puts."""
+    return f"k{number % _OBJECTS}"
+
+
+def operations(number: int) -> list[dict[str, Any]]:
+    """Returns: the operations of the batch of this number."""
+    return [
+        {"op": "create", "key": f"b{number}-{place}", "body": {"chaos": number}}
+        for place in range(BATCH)
+    ]
+
+
+def _write(kind: Kind, number: int) -> bytes:
+    if kind is Kind.PUT_OBJECT:
+        body = {"chaos": number}
+        operation: dict[str, Any] = {"op": "put", "key": object_key(number), "body": body}
+    else:
+        operation = {"op": "batch", "atomic": True, "operations": operations(number)}
+    return json.dumps({"collection": COLLECTION, "operation": operation}).encode()
 
 
 def _document(chance: Random, mark: str) -> tuple[str, bytes]:

@@ -23,6 +23,8 @@ _TABLES = (
     "dead_letters",
     "events",
     "event_counters",
+    "collections",
+    "objects",
 )
 WORKING, DELAYED = "actionstream-all", "actionstream-delay"
 GROUPS = (WORKING, DELAYED)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 from confluent_kafka import KafkaException
 
-from tests.chaos import afterwards, checks, ledgers, measures, rolling
+from tests.chaos import afterwards, checks, ledgers, measures, rolling, stores
 from tests.chaos.estate import Estate, running
 from tests.chaos.faults import Faults
 from tests.chaos.journal import Journal
@@ -29,6 +29,9 @@ CHECKS = (
     ledgers.dead_letters,
     ledgers.results,
     ledgers.events,
+    stores.objects,
+    stores.counts,
+    stores.events,
 )
 _LOOK_S = 2.0
 #: Load before the first fault and after the last, so that each recovery can be seen.

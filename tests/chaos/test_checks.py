@@ -9,7 +9,7 @@ import pytest
 
 from schemas.document_types import builtin
 from streams.prompts import render, type_list
-from tests.chaos import checks, ledgers
+from tests.chaos import checks, ledgers, stores
 from tests.chaos.journal import Sent
 from tests.chaos.model import digest
 from tests.chaos.orders import Kind, Order
@@ -20,17 +20,23 @@ NOW = datetime.now(UTC)
 
 
 def truth() -> Truth:
-    """What is found after one upload went well."""
+    """What is found after one upload and one write of an object went well."""
     sent = Sent(Order(1, Kind.UPLOAD), "key", 1.0)
     sent.accepted_at, sent.request_id, sent.document_id = 2.0, "req", "doc"
-    result = {"request_id": "req", "status": "completed"}
-    event = {"gptid": "demo", "sequence": 1}
+    written = Sent(Order(5, Kind.PUT_OBJECT), "key 5", 1.0, accepted_at=2.0, request_id="put")
     return Truth(
-        sent=[sent],
+        sent=[sent, written],
         tables={
             "requests": [row(request_id="req", correlation_id="req", document_id="doc",
                              kind="process-document", status="completed", problem=None,
+                             completed_at=NOW),
+                         row(request_id="put", correlation_id="put", document_id=None,
+                             kind="write-collection", status="completed", problem=None,
                              completed_at=NOW)],
+            "collections": [row(collection_id="col", name="chaos", object_count=1, byte_count=9,
+                                sequence=1)],
+            "objects": [row(collection_id="col", key="k5", version=1, sequence=1, size_bytes=9,
+                            body={"chaos": 5})],
             "documents": [row(document_id="doc", run_id="run", status="completed", version=2,
                               indexed_version=2, deleted_at=None, s3_key="k", metadata={})],
             "runs": [row(run_id="run", document_id="doc", number=1, status="completed",
@@ -39,16 +45,30 @@ def truth() -> Truth:
             "steps": [row(run_id="run", stage="index", state="done", waiting_for=None)],
             "dead_letters": [],
             "events": [row(gpt_id="demo", sequence=1, type="document.indexed", object_id="doc",
-                           data={"run_id": "run"})],
-            "event_counters": [row(gpt_id="demo", last=1)],
+                           data={"run_id": "run"}),
+                       row(gpt_id="demo", sequence=2, type="object.created", object_id="obj",
+                           data={})],
+            "event_counters": [row(gpt_id="demo", last=2)],
         },
         entries=[Entry("doc:0", "doc", 2)],
         objects={"k"},
-        results=[Record("results", 0, 0, b"req", json.dumps(result).encode())],
-        events=[Record("events", 0, 0, b"demo", json.dumps(event).encode())],
+        results=[result("req"), result("put")],
+        events=[event(1), event(2)],
         letters=[],
         lag={},
     )  # fmt: skip
+
+
+def result(request_id: str) -> Record:
+    """The answer to a request that was completed."""
+    value = {"request_id": request_id, "status": "completed"}
+    return Record("results", 0, 0, request_id.encode(), json.dumps(value).encode())
+
+
+def event(sequence: int) -> Record:
+    """The record of an event."""
+    value = {"gptid": "demo", "sequence": sequence}
+    return Record("events", 0, 0, b"demo", json.dumps(value).encode())
 
 
 def row(**values: Any) -> dict[str, Any]:
@@ -61,6 +81,7 @@ def found(looked_at: Truth) -> Iterator[Finding]:
     for check in (
         *(checks.requests, checks.answers, checks.documents, checks.last_update, checks.index),
         *(checks.objects, ledgers.steps, ledgers.dead_letters, ledgers.results, ledgers.events),
+        *(stores.objects, stores.counts, stores.events),
     ):
         yield from check(looked_at)
 
@@ -85,6 +106,12 @@ def test_what_went_well_is_clean() -> None:
         (lambda it: it.tables["events"].append({**it.tables["events"][0]}), "doubled"),
         (lambda it: it.tables["events"][0].update(sequence=2), "doubled"),
         (lambda it: it.tables["events"].clear(), "lost"),
+        (lambda it: it.tables["objects"].clear(), "lost"),
+        (lambda it: it.tables["objects"][0].update(version=2), "doubled"),
+        (lambda it: it.tables["objects"][0].update(body={"chaos": 17}), "wrong"),
+        (lambda it: it.tables["objects"].append({**it.tables["objects"][0]}), "doubled"),
+        (lambda it: it.tables["collections"][0].update(object_count=2), "wrong"),
+        (lambda it: it.tables["events"][1].update(type="object.updated"), "lost"),
         (lambda it: it.entries.clear(), "stale"),
         (lambda it: it.entries.append(Entry("doc:1", "doc", 2)), "stale"),
         (lambda it: it.entries.append(Entry("old:0", "old", 1)), "left over"),
@@ -107,7 +134,7 @@ def test_what_went_wrong_is_found(change: Callable[[Truth], object], kind: str) 
 def test_two_results_that_differ_are_found() -> None:
     """A record that came twice is fine, another content is not."""
     looked_at = truth()
-    [same] = looked_at.results
+    same = looked_at.results[0]
 
     looked_at.results.append(same)
     assert list(found(looked_at)) == []
