@@ -182,13 +182,14 @@ def _floor(subjects: Subjects, known: Sequence[str], recorded: Recorded) -> Floo
     with psycopg.connect(plain(subjects.admin)) as connection:
         one = recorded.one.text(connection)
         pages = [each.text(connection) for each in recorded.pages]
+        texts = {name: [each.text(connection) for each in done] for name, done in writes.items()}
         scripts = {
             "get": [one.replace(known[0], each) for each in some],
             "list": pages[:1],
             "page": pages[1:],
-            "post": [script(connection, writes["post"])],
-            "patch": [script(connection, writes["patch"], {known[0]: each}) for each in some],
-            "batch": [script(connection, writes["batch"])],
+            "post": [script(texts["post"])],
+            "patch": [script(texts["patch"], {known[0]: each}) for each in some],
+            "batch": [script(texts["batch"])],
         }
     reads = Floor(binaries(), subjects.gateway_url, subjects.gpt_id)
     changes = Floor(binaries(), subjects.worker_url, subjects.gpt_id)

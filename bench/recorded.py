@@ -5,7 +5,7 @@ made into a script for pgbench: what must be new every time becomes a random id.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -110,21 +110,16 @@ class Writer:
         return Turn(cast("Incoming", None), message, work, RESULTS.name)
 
 
-def script(
-    connection: psycopg.Connection[Any],
-    statements: Sequence[Statement],
-    known: Mapping[str, str] | None = None,
-) -> str:
+def script(texts: Iterable[str], known: Mapping[str, str] | None = None) -> str:
     """Make a transaction that pgbench can run again and again.
 
     Args:
-        connection: for quoting.
-        statements: of the transaction.
+        texts: of its statements.
         known: ids of objects that are there, each with the one to take in its place.
 
     Returns: the script; each other list of ids is one of random ids, as long.
     """
-    whole = "".join(statement.text(connection) for statement in statements)
+    whole = "".join(texts)
     for before, after in (known or {}).items():
         whole = whole.replace(before, f"known-{after}")
     whole = _NEW_IDS.sub(_random("gen_random_uuid()::text"), whole).replace("known-", "")
