@@ -44,6 +44,8 @@ ADDED: Final[Mapping[str, Any]] = {
     "kind": _KEYWORD,
     "collection": _KEYWORD,
     "collection_id": _KEYWORD,
+    "key": _KEYWORD,
+    "updated_at": {"type": "date"},
 }
 """Fields that indexes of an older release lack; they can be given them as they stand."""
 

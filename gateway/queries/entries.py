@@ -1,16 +1,30 @@
 """Compiles `where` to OpenSearch filters on the entries of the index."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway.errors import InvalidInput
-from schemas.attributes import date_term, flag_term, number_term, presence_term, text_term
+from schemas.attributes import (
+    SEGMENT,
+    date_term,
+    flag_term,
+    number_term,
+    presence_term,
+    text_term,
+)
 from schemas.where import Condition, Op, Scalar, is_number
 
 Clause = dict[str, Any]
 
 _FIELD: Final = "attributes"
 _NATIVE: Final = frozenset({"type", "needs_review", "content_type", "filename", "created_at"})
+_OF_OBJECT: Final = {
+    "$id": "document_id",
+    "$key": "key",
+    "$created_at": "created_at",
+    "$updated_at": "updated_at",
+}
 
 
 def filters(conditions: tuple[Condition, ...]) -> list[Clause]:
@@ -23,8 +37,12 @@ def filters(conditions: tuple[Condition, ...]) -> list[Clause]:
 
 
 def body_filters(conditions: tuple[Condition, ...]) -> list[Clause]:
-    """Returns: one filter clause for each condition on the body of an object."""
-    return [_clause(one, _attribute) for one in conditions]
+    """Returns: one filter clause for each condition on an object.
+
+    Raises:
+        InvalidInput: on a key that the index has no terms of.
+    """
+    return [_clause(one, _of_object) for one in conditions]
 
 
 def _clause(condition: Condition, compared: Callable[[Condition], Clause]) -> Clause:
@@ -45,6 +63,14 @@ def _of_document(condition: Condition) -> Clause:
             "/where/status", "search finds completed documents only; list them by status instead"
         )
     return _native(condition) if condition.name in _NATIVE else _attribute(condition)
+
+
+def _of_object(condition: Condition) -> Clause:
+    if condition.name in _OF_OBJECT:
+        return _native(replace(condition, name=_OF_OBJECT[condition.name]))
+    if not all(SEGMENT.fullmatch(key) for key in (condition.name, *condition.path)):
+        raise InvalidInput.at("/where", "search has keys of 1 to 64 characters without . = # ?")
+    return _attribute(condition)
 
 
 def _positive(condition: Condition) -> Condition | None:

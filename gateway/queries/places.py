@@ -12,9 +12,9 @@ from gateway.errors import Forbidden, InvalidInput
 from gateway.lists import Where, conditions
 from gateway.principal import Principal
 from gateway.queries.entries import Clause, body_filters, filters
+from schemas import object_where
 from schemas.indexes import Kind
 from schemas.tables import COLLECTIONS
-from schemas.where import parse_body
 
 DOCUMENTS: Final = "documents"
 ALL_COLLECTIONS: Final = "collections"
@@ -85,7 +85,7 @@ def _on_documents(where: Where) -> list[Clause]:
 
 
 def _on_objects(where: Where) -> list[Clause]:
-    return body_filters(conditions(where, parse_body))
+    return body_filters(conditions(where, object_where.parse))
 
 
 async def resolved(reader: Reader, principal: Principal, names: Sequence[str]) -> Places:

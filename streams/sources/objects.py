@@ -164,6 +164,7 @@ def _query() -> Select[Any]:
         columns.version,
         columns.entry_count,
         columns.created_at,
+        columns.updated_at,
         columns.collection_id,
         COLLECTIONS.c.name,
         COLLECTIONS.c.search,
@@ -216,7 +217,9 @@ def _content(row: Row[Any]) -> Content:
             "collection": row.name,
             "collection_id": row.collection_id,
             "title": title or row.key or _cut(text, _FIRST_WORDS_CHARS),
+            "key": row.key,
             "created_at": row.created_at.isoformat(),
+            "updated_at": row.updated_at.isoformat(),
             "attributes": body_attributes(row.body),
         },
     )

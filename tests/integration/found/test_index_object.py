@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func
 
+from schemas.indexes import ADDED, Vectors, index_body, write_alias
 from schemas.tables import OBJECTS
+from streams.clients.opensearch import SearchIndex
 from streams.errors import RecordTrouble
+from streams.sources.objects import Objects
 from streams.stage import Record
 from tests.integration.found.diary import LONG, Diary
 
@@ -185,3 +188,26 @@ async def test_a_record_of_another_tenant_is_refused(diary: Diary) -> None:
     left: Sequence[Record] = await diary.index(object_id, 1)
     assert [record.topic for record in left] == ["object-saved-dlq"]
     assert len(await diary.world.entries(object_id)) == 1
+
+
+async def test_an_index_of_an_older_release_takes_objects(diary: Diary) -> None:
+    """`migrate` gives it the fields that it lacks; its documents stay."""
+    world = diary.world
+    older = SearchIndex(world.search._client, name_prefix=f"{world.search.prefix}older-")
+    made = index_body(Vectors("older", 4))
+    fields = made["mappings"]["properties"]
+    made["mappings"]["properties"] = {k: v for k, v in fields.items() if k not in ADDED}
+    name = f"{older.alias}-v1-older-4"
+    made["aliases"] = {older.alias: {}, write_alias(name): {}}
+    await world.search._client.indices.create(index=name, body=made)
+    content = await Objects(world.database).find(await diary.write(BODY))
+    assert content is not None
+    entries = content.entries(content.chunks, None, None)
+    with pytest.raises(RuntimeError, match="strict"):
+        await older.at(name).write(entries)
+
+    assert await older.prepare("another", 3) == name
+
+    await older.at(name).write(entries)
+    assert len(await older.at(name).ids(content.id)) == 1
+    await older.drop(name)

@@ -254,6 +254,9 @@ async def test_get_takes_the_same_places(api: httpx2.AsyncClient, meals: list[st
         ({"on": {"gt": "2026-11-06", "lte": "2026-11-07"}}, [6]),
         ({"miles": {"ne": 0}, "type": {"ne": "hike"}}, [1, 2, 3]),
         ({"nothing": {"exists": True}}, []),
+        ({"/weather/rain": False, "$key": {"in": ["walk-0", "walk-1"]}}, [1]),
+        ({"$created_at": {"gte": "2020-01-01"}, "$key": {"prefix": "walk-7"}}, [7]),
+        ({"$updated_at": {"lt": "2020-01-01"}}, []),
     ],
 )
 async def test_conditions_name_paths_into_the_body(

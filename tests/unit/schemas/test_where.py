@@ -16,7 +16,7 @@ from schemas.attributes import (
     number_term,
     text_term,
 )
-from schemas.where import Condition, InvalidWhere, Op, parse, parse_body
+from schemas.where import Condition, InvalidWhere, Op, parse
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -180,20 +180,3 @@ def test_any_metadata_gives_terms(value: Any) -> None:
     """Whatever stands in metadata, terms are made without failing, each of them once."""
     found = attributes({"key": value}, {})
     assert found == sorted(set(found))
-
-
-def test_of_a_body_every_name_is_a_path() -> None:
-    """Names that documents have a meaning of their own for are keys like any other."""
-    where = {"status": 3, "created_at": {"lte": "2026-11-01"}, "weather.rain_mm": {"in": [0, 1]}}
-    assert parse_body(where) == (
-        Condition("status", (), Op.EQ, 3.0),
-        Condition("created_at", (), Op.LT, "2026-11-02"),
-        Condition("weather", ("rain_mm",), Op.IN, (0.0, 1.0)),
-    )
-
-
-@pytest.mark.parametrize("name", ["", "a..b", "a=b", ".".join("abcdefghi")])
-def test_a_path_into_a_body_is_one_that_is_indexed(name: str) -> None:
-    """Else it would silently find nothing."""
-    with pytest.raises(InvalidWhere, match="keys"):
-        parse_body({name: 1})
