@@ -25,6 +25,9 @@ from gateway.routes import (
     document_types,
     documents,
     health,
+    object_batches,
+    object_changes,
+    object_versions,
     objects,
     pings,
     reference,
@@ -41,6 +44,9 @@ ROUTERS: Final = (
     collection_objects.router,
     collections.router,
     collections.single,
+    object_batches.router,
+    object_changes.router,
+    object_versions.router,
     uploads.router,
     documents.router,
     changes.router,
@@ -66,6 +72,7 @@ MODELS: Final = (
     *collections.MODELS,
     *collection_objects.MODELS,
     *objects.MODELS,
+    *object_batches.MODELS,
 )
 
 

@@ -17,6 +17,7 @@ _HTTP: Final = {
     "rate-limited": "Too many calls. Wait for Retry-After (retry_after_s), then repeat the call.",
     "method-not-allowed": "The path exists, but not with this method. Allow names those it has.",
     "too-large": "The body or the file is above the limit. Send less at once.",
+    "changes-expired": "Too long ago, or another collection. Read all of it again: since=0.",
     "body-too-large": "An object's body is above the limit. Keep less in one object.",
     "unsupported-media-type": "The body is neither JSON nor what the call takes.",
     "range-not-satisfiable": "The range begins behind the end of the file.",

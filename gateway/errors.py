@@ -7,6 +7,7 @@ GatewayError
 ├── NotFound               404  no such thing, or not this tenant's
 │   └── Deleted            404  it was there; its tombstone is
 ├── NotReady               409  handed out, but not worked off far enough
+├── ChangesExpired         410  what was deleted since then is no longer known
 ├── TooLarge               413  body above the limit
 │   └── BodyTooLarge       413  an object's body above its own
 ├── UnsupportedMediaType   415  neither JSON nor what the call takes
@@ -124,6 +125,12 @@ class NotReady(GatewayError):
     """The id is valid, but the work has not got that far."""
 
     status, code, title = 409, "not_ready", "Not ready yet"
+
+
+class ChangesExpired(GatewayError):
+    """What happened since that number is no longer known in full."""
+
+    status, code, title = 410, "changes_expired", "Changes expired"
 
 
 class TooLarge(GatewayError):

@@ -1,12 +1,10 @@
-"""Which collection or object a path names, and whether the caller's key covers it."""
+"""What paths name: a tenant, a collection, an object by its id or its key."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Path
 
-from gateway.errors import Forbidden, NotFound
-from gateway.principal import Action, Principal
 from schemas.envelope import GPT_ID_PATTERN
 from schemas.writes import MAX_KEY_CHARS, NAME_PATTERN
 
@@ -41,18 +39,3 @@ async def place_of(gpt_id: GptPath, name: NamePath) -> Place:
 
 
 PlaceDep = Annotated[Place, Depends(place_of)]
-
-
-def check_scope(caller: Principal, action: Action, collection: str) -> None:
-    """Check that a caller's key covers this, for routes whose path does not name the collection.
-
-    Raises:
-        Forbidden: it does not.
-    """
-    if not caller.may(action, collection):
-        raise Forbidden(f"the key needs the scope {action} or {action}:{collection}")
-
-
-def no_object() -> NotFound:
-    """Returns: the error that there is no object of that id, or none that the caller sees."""
-    return NotFound("there is no such object; check the id")

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.answers import ACCEPTED, COLLECTION_WAIT_S, note_ids
 from gateway.deps import Call
-from gateway.errors import RequestFailed, TooLarge
+from gateway.errors import Deleted, RequestFailed, TooLarge
 from gateway.preconditions import etag
 from gateway.queries import objects
 from gateway.state import State
@@ -20,6 +20,7 @@ from schemas.topics import MAX_MESSAGE_BYTES, WRITE_COLLECTION
 from schemas.writes import Operation, WriteBatch, WriteCollection
 
 JSON: Final = "application/json"
+NO_CONTENT: Final = 204
 _HEADERS_BYTES: Final = 16 * 1024
 """What the headers of a record take at most."""
 
@@ -67,14 +68,16 @@ async def write_object(
 ) -> Response:
     """Returns: the answer to an operation on one object: the object, or 202 with where to ask.
 
-    Raises as `ordered` does.
+    Raises:
+        Deleted: another call has replaced what was written before it could be read again.
+        RequestFailed: as `ordered` does.
     """
     found = await ordered(state, call, name, operation)
     if found.status not in FINAL or found.result is None:
         return pending(found, request)
     kept = found.result["object"]
     noted(found, request, object_id=kept["id"])
-    if found.result["change"] == "deleted":
+    if found.result["status"] == NO_CONTENT:
         return deleted(name, kept["version"], kept["id"], kept["key"])
     text = (
         dumped(kept["body"])
@@ -82,8 +85,7 @@ async def write_object(
         else await objects.body(state.direct, kept["gpt_id"], kept["id"], kept["version"])
     )
     if text is None:
-        # It has been overwritten so often since that this version is no longer kept.
-        text = "null"
+        raise Deleted("it was written, and has been replaced or deleted since by another call")
     head = dumped({field: kept[field] for field in _OBJECT})
     headers = {"etag": etag(kept["version"]), "location": f"/v1/objects/{kept['id']}"}
     return answer(f'{head[:-1]},"body":{text}}}'.encode(), found.result["status"], headers)

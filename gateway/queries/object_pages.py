@@ -20,7 +20,7 @@ MOST_COUNTED: Final = 10_000
 PROBED: Final = 1000
 """How many of the next objects are looked at before an index is asked for all that match."""
 
-_ROW_CHARS: Final = 360
+ROW_CHARS: Final = 360
 """What an object takes beside its body."""
 
 _SIGN: Final = {"asc": ">", "desc": "<"}
@@ -113,8 +113,8 @@ SELECT p.* FROM collections c LEFT JOIN LATERAL (
   SELECT to_char(o.created_at, '{TIME}'), o.object_id, {HEAD},
          CASE WHEN o.before < %(budget)s THEN o.body::text END
   FROM (
-    SELECT o.*, sum(o.size_bytes + {_ROW_CHARS}) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING)
-           - o.size_bytes - {_ROW_CHARS} AS before
+    SELECT o.*, sum(o.size_bytes + {ROW_CHARS}) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING)
+           - o.size_bytes - {ROW_CHARS} AS before
     FROM (SELECT o.* FROM {rows} ORDER BY {order} LIMIT %(limit)s) o) o
   ORDER BY {order}) p ON true
 WHERE {_COLLECTION}"""  # noqa: S608 - put together of our own parts; values go as parameters

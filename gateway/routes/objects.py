@@ -5,10 +5,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway import bodies, writes
-from gateway.deps import Call, CallDep, CallerDep, StateDep
+from gateway.deps import CallDep, CallerDep, StateDep
 from gateway.errors import InvalidInput
+from gateway.homes import check_id, check_scope, home, no_object
 from gateway.lean import LeanRoute
-from gateway.places import IdPath, check_scope, no_object
+from gateway.places import IdPath
 from gateway.preconditions import (
     IfMatch,
     IfNoneMatch,
@@ -20,7 +21,6 @@ from gateway.preconditions import (
 from gateway.queries import objects
 from gateway.queries.objects import Found
 from gateway.routes.collections import taking
-from gateway.state import State
 from gateway.trimming import tree_of, trimmed
 from schemas.api.collections import Deleted, ObjectMerge, ObjectReplacement, StoredObject
 from schemas.api.requests import RequestState
@@ -63,6 +63,7 @@ async def get_object(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One object with its body and version."""
+    check_id(state, caller, object_id)
     found = await objects.by_id(state.direct, caller, object_id)
     if found is None:
         raise no_object()
@@ -131,7 +132,7 @@ async def delete_object(
     operation = DeleteObject(
         object_id=object_id, purge=purge, if_version=wanted_version(if_version, if_match)
     )
-    name = await home(state, call, object_id)
+    name = await home(state, call, object_id, gone_too=purge)
     return await writes.write_object(state, call, request, name, operation)
 
 
@@ -142,22 +143,6 @@ def shown(found: Found, fields: str | None, if_none_match: str | None) -> Respon
         return Response(None, 304, headers)
     body = found.body if fields is None else trimmed(found.body, tree_of(fields))
     return writes.answer(f"{found.head}{body}}}".encode(), headers=headers)
-
-
-async def home(state: State, call: Call, object_id: str) -> str:
-    """Returns: the collection of an object that is to be changed.
-
-    A repeat of a change gets the first one's answer even where the object is gone by now.
-
-    Raises:
-        NotFound: there is no such object that this caller sees.
-        Forbidden: the key does not cover writing to its collection.
-    """
-    found = await objects.located(state.direct, call.principal, object_id)
-    if found is None or not (found.alive or call.idempotency_key is not None):
-        raise no_object()
-    check_scope(call.principal, "write", found.collection)
-    return found.collection
 
 
 async def _change(

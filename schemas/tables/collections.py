@@ -40,6 +40,7 @@ COLLECTIONS: Final = Table(
     Column("object_count", BigInteger, nullable=False, server_default=text("0")),
     Column("byte_count", BigInteger, nullable=False, server_default=text("0")),
     Column("sequence", BigInteger, nullable=False, server_default=text("0")),
+    Column("forgotten_sequence", BigInteger, nullable=False, server_default=text("0")),
     Column("last_created_at", DateTime(timezone=True)),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
     created_at(),
@@ -53,7 +54,8 @@ COLLECTIONS: Final = Table(
         postgresql_where=text("deleted_at IS NULL"),
     ),
 )
-"""One row a collection. `sequence` counts its changes; `last_created_at` keeps the order of its
+"""One row a collection. `sequence` counts its changes; `forgotten_sequence` is the last of those
+whose tombstones are no longer there; `last_created_at` keeps the order of its
 objects' creation strict. `shape` is raised when `indexes` changes, and `shaped` follows once all
 objects bear the values of the new ones: until then no index but the primary ones may be asked.
 A deleted one keeps its row until its objects are gone; its name is free at once."""

@@ -38,15 +38,24 @@ WHERE o.expires_at <= clock_timestamp() AND o.deleted_at IS NULL AND c.deleted_a
 ORDER BY o.expires_at, o.object_id LIMIT %s
 """
 _OLD: Final = """
+SELECT object_id, collection_id FROM objects WHERE deleted_at < clock_timestamp() - %s::interval
+ORDER BY deleted_at LIMIT %s
+"""
+# The lock that all who write to a collection take first.
+_LOCK: Final = """
+SELECT 1 FROM collections WHERE collection_id = ANY(%s) ORDER BY gpt_id, name FOR UPDATE
+"""
+_FORGET: Final = """
 WITH gone AS (
-    DELETE FROM objects WHERE object_id IN (
-        SELECT object_id FROM objects WHERE deleted_at < clock_timestamp() - %s::interval
-        ORDER BY deleted_at LIMIT %s FOR UPDATE SKIP LOCKED)
-    RETURNING object_id
+    DELETE FROM objects
+    WHERE object_id = ANY(%s) AND deleted_at < clock_timestamp() - %s::interval
+    RETURNING object_id, collection_id, sequence
 ), removed AS (
     DELETE FROM object_versions WHERE object_id IN (SELECT object_id FROM gone)
 )
-SELECT count(*) FROM gone
+UPDATE collections AS c SET forgotten_sequence = greatest(c.forgotten_sequence, n.last)
+FROM (SELECT collection_id, max(sequence) AS last FROM gone GROUP BY collection_id) AS n
+WHERE c.collection_id = n.collection_id
 """
 _FIRST: Final = ("-infinity", "")
 
@@ -112,8 +121,11 @@ class Expiry:
 
     async def _forget_page(self) -> int:
         async with self._database.transaction() as connection:
-            [(count,)] = await rows.fetch(connection, _OLD, (self._keep, _PAGE))
-        return int(count)
+            found = await rows.fetch(connection, _OLD, (self._keep, _PAGE))
+            object_ids, collection_ids = [row[0] for row in found], [row[1] for row in found]
+            await rows.fetch(connection, _LOCK, (collection_ids,))
+            await connection.exec_driver_sql(_FORGET, (object_ids, self._keep))
+        return len(found)
 
     def _record(
         self, object_id: str, gpt_id: str, version: int, expires_at: object, name: str

@@ -87,6 +87,7 @@ def _collections() -> None:
         _count("object_count"),
         _count("byte_count"),
         _count("sequence"),
+        _count("forgotten_sequence"),
         _time("last_created_at"),
         _count("version", 1),
         _time("created_at", given=True),
