@@ -16,11 +16,15 @@ MAX_SLOT_BYTES: Final = 2000
 class Derived:
     """The derived columns of a row; `words` is text that Postgres makes a `tsvector` of."""
 
-    slots: str | None
+    slots: list[Any] | None
     filterable: bool
     words: str | None
     language: str | None
     fragments: str | None
+
+    def columns(self) -> dict[str, Any]:
+        """Returns: them by their names."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def of(indexes: Indexes, body: str) -> Derived:
@@ -37,7 +41,7 @@ def of(indexes: Indexes, body: str) -> Derived:
             lowered = words.lower().encode()[:MAX_FRAGMENT_BYTES]
             fragments = lowered.decode(errors="ignore")
     return Derived(
-        json.dumps(slots, ensure_ascii=False) if slots else None,
+        slots or None,
         indexes.equality,
         words,
         None if indexes.text is None else indexes.text.language,

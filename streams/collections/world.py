@@ -251,14 +251,21 @@ class World:
         """Returns: the tenants whose counts are others than were loaded."""
         return list(_others(self.tenants, self._loaded.tenants))
 
-    def changed_collections(self) -> list[Collection]:
-        """Returns: the collections that differ from what was loaded, deleted ones first."""
-        found = _others(self.collections, self._loaded.collections)
+    def redefined_collections(self) -> list[Collection]:
+        """Returns: the collections that are new, changed or deleted; the deleted ones first.
+
+        So a name is free before another collection takes it.
+        """
+        found = [each for each in self.collections.values() if self._is_redefined(each)]
         return sorted(found, key=lambda each: each.deleted_at is None)
 
-    def was(self, collection: Collection) -> Collection | None:
-        """Returns: the collection as it was loaded."""
-        return self._loaded.collections.get(collection.collection_id)
+    def counted_collections(self) -> list[Collection]:
+        """Returns: the collections of which the counts, at most, are others than were loaded."""
+        return list(_others(self.collections, self._loaded.collections))
+
+    def _is_redefined(self, one: Collection) -> bool:
+        before = self._loaded.collections.get(one.collection_id)
+        return before is None or before.version != one.version
 
     def changed_objects(self) -> list[Object]:
         """Returns: the objects that differ from what was loaded, deleted ones first.
@@ -271,12 +278,18 @@ class World:
     def superseded(self) -> list[Earlier]:
         """Returns: the earlier versions that are to be entered, of those that are kept."""
         found = _others(self.earlier, self._loaded.earlier)
-        return [each for each in found if each.version > self.floor(self.objects[each.object_id])]
+        return [each for each in found if each.version > self._floor(each.object_id)]
 
-    def floor(self, one: Object) -> int:
-        """Returns: up to which version an object's history is not kept."""
+    def floors(self) -> list[tuple[str, int]]:
+        """Returns: up to which version the history of which changed objects is to be removed."""
+        changed = {each.object_id for each in self.changed_objects()} | set(self.forgotten)
+        found = ((each, self._floor(each)) for each in sorted(changed))
+        return [(each, floor) for each, floor in found if floor > 0]
+
+    def _floor(self, object_id: str) -> int:
+        one = self.objects[object_id]
         kept = self.collections[one.collection_id].keep_versions
-        return max(one.version - 1 - kept, self.forgotten.get(one.object_id, 0))
+        return max(one.version - 1 - kept, self.forgotten.get(object_id, 0))
 
 
 def _others(now: MutableMapping[Any, Any], then: MutableMapping[Any, Any]) -> Iterator[Any]:
