@@ -16,6 +16,8 @@ from gateway.database import Reader
 from gateway.direct import Direct
 from gateway.embedder import Embedder
 from gateway.keys.keys import Keys
+from gateway.keys.memory import Memory
+from gateway.keys.news import News
 from gateway.lag import IntakeLag
 from gateway.limits.limiter import RateLimiter
 from gateway.limits.store import Store
@@ -62,8 +64,9 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
         stack.push_async_callback(reader.close)
         direct = Direct(settings)
         stack.push_async_callback(direct.close)
-        keys = Keys(settings, direct, metrics)
-        stack.push_async_callback(run_in_threadpool, keys.close)
+        memory = Memory(settings.key_cache.total_seconds())
+        news = News(settings, memory)
+        stack.push_async_callback(run_in_threadpool, news.close)
         limits, uses = await stack.enter_async_context(_counting(settings, metrics))
         search = _search_client(settings)
         stack.push_async_callback(search.close)
@@ -83,7 +86,7 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
             metrics=metrics,
             reader=reader,
             direct=direct,
-            keys=keys,
+            keys=Keys(settings, direct, metrics, memory),
             limits=limits,
             uses=uses,
             search=search,

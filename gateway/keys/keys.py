@@ -9,24 +9,18 @@ import functools
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any, Final
-
-from confluent_kafka import Consumer
 
 from gateway.database import AWAY, EVERYONE
 from gateway.direct import Direct
 from gateway.errors import Unauthorised, Unavailable
-from gateway.keys.memory import Known, Memory
-from gateway.keys.news import News
+from gateway.keys.memory import SHARED_S, Known, Memory
 from gateway.metrics import Metrics
 from gateway.principal import Principal
 from gateway.settings import GatewaySettings
-from gateway.tail import MakeConsumer
 from schemas import keys
 from schemas.keys import Key
-
-_SHARED_S: Final = 0.5
-"""How long a read serves all calls of a key while nothing else vouches for it."""
 
 _READ_S: Final = 2.0
 _AWAY_S: Final = 1.0
@@ -47,23 +41,31 @@ FROM api_keys k JOIN gpts g USING (gpt_id) WHERE k.key_id = %s
 
 
 class Keys:
-    """The keys of one gateway. Make and use it on one event loop."""
+    """The keys of one gateway. Make and use it on one event loop.
+
+    Args:
+        settings: the peppers, and how long keys outlive an outage.
+        direct: where keys are read.
+        metrics: told what answered, and what was refused.
+        memory: what is remembered of them; news of changes reach it directly.
+        clock: seconds that only rise, the same as the memory's.
+    """
 
     def __init__(
         self,
         settings: GatewaySettings,
         direct: Direct,
         metrics: Metrics,
-        consumer: MakeConsumer = Consumer,
+        memory: Memory,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         peppers = (settings.key_pepper, settings.previous_key_pepper)
         self._peppers = [one.get_secret_value() for one in peppers if one is not None]
-        self._cache_s = settings.key_cache.total_seconds()
         self._outage_s = settings.key_outage.total_seconds()
         self._direct = direct
-        self._memory = Memory()
-        self._news = News(settings, self._memory, consumer)
-        metrics.watch_key_changes(lambda: self._news.current)
+        self._memory = memory
+        self._clock = clock
+        metrics.watch_key_changes(lambda: memory.hears(clock()))
         self._refusals = metrics.keys_refused
         self._from_memory = metrics.key_checks.labels("memory")
         self._from_database = metrics.key_checks.labels("database")
@@ -79,7 +81,7 @@ class Keys:
             Unauthorised, GptDisabled: the key opens nothing.
         """
         known = self._memory.find(_hash(text))
-        if known is None or not self._is_fresh(known):
+        if known is None or not self._memory.is_current(known, self._clock()):
             return None
         self._from_memory.inc()
         return self._opened(known)
@@ -99,25 +101,15 @@ class Keys:
             raise Unauthorised(f"the API key is not valid: {error}") from None
         try:
             known = await self._shared(sent, key)
-            self._from_database.inc()
         except Unavailable:
             known = self._memory.find(sent)
-            if known is None or time.monotonic() - known.read_at > self._outage_s:
+            if known is None or self._clock() - known.read_at > self._outage_s:
                 raise
             self._in_outage.inc()
         if known is None:
-            self.count_refusal(self._memory.refused(sent, time.monotonic()) or "unknown")
+            self.count_refusal(self._memory.refused(sent, self._clock()) or "unknown")
             raise Unauthorised(_INVALID)
         return self._opened(known)
-
-    @property
-    def current(self) -> bool:
-        """Whether news of revoked keys come in; where they do not, keys are read anew."""
-        return self._news.current
-
-    def close(self) -> None:
-        """End the reader of news; blocks for a poll's length."""
-        self._news.close()
 
     def count_refusal(self, reason: str) -> None:
         """Count a call that is refused for its key, or for the lack of one."""
@@ -130,17 +122,9 @@ class Keys:
         self.count_refusal(refusal[0])
         raise refusal[1]
 
-    def _is_fresh(self, known: Known) -> bool:
-        age_s = time.monotonic() - known.read_at
-        return age_s < _SHARED_S or (
-            age_s < self._cache_s
-            and known.read_at >= self._memory.sure_since
-            and self._news.current
-        )
-
     async def _shared(self, sent: bytes, key: Key) -> Known | None:
         """Returns: what the key's row says now, read once for all who ask at the same time."""
-        arrived_at = time.monotonic()
+        arrived_at = self._clock()
         while True:
             if self._memory.refused(sent, arrived_at):
                 return None
@@ -151,7 +135,7 @@ class Keys:
                 task.add_done_callback(functools.partial(self._done, sent))
             # Whoever goes away must not take the read from the others.
             known = await asyncio.shield(task)
-            if known is None or known.read_at > arrived_at - _SHARED_S:
+            if known is None or known.read_at > arrived_at - SHARED_S:
                 return known
 
     def _done(self, sent: bytes, task: asyncio.Task[Known | None]) -> None:
@@ -163,11 +147,12 @@ class Keys:
     async def _read(self, sent: bytes, key: Key) -> Known | None:
         async with self._turns:
             row, began_at = await self._row(key.key_id)
+        self._from_database.inc()
         kept = _NOBODYS if row is None else row[0]
         right = key.is_hashed_as(kept, *self._peppers)
         if row is None or not right:
             reason = "unknown" if row is None else "wrong"
-            self._memory.refuse(sent, reason, time.monotonic())
+            self._memory.refuse(sent, reason, self._clock())
             return None
         known = _known(key.key_id, row, began_at)
         self._memory.keep(sent, known)
@@ -176,7 +161,7 @@ class Keys:
     async def _row(self, key_id: str) -> tuple[tuple[Any, ...] | None, float]:
         """Returns: the key's row, of which no news came while it was read, and when that began."""
         while True:
-            now = time.monotonic()
+            now = self._clock()
             if now < self._away_until:
                 raise Unavailable(AWAY)
             reading = self._memory.begin(key_id)
@@ -184,7 +169,7 @@ class Keys:
                 async with asyncio.timeout(_READ_S):
                     row = await self._direct.row(EVERYONE, _SELECT, (key_id,))
             except (Unavailable, TimeoutError) as error:
-                self._away_until = time.monotonic() + _AWAY_S
+                self._away_until = self._clock() + _AWAY_S
                 raise Unavailable(AWAY) from error
             finally:
                 self._memory.end(reading)

@@ -18,6 +18,14 @@ MOST: Final = 10_000
 REFUSED_S: Final = 5.0
 """How long a refusal is remembered; news of any key end that."""
 
+CURRENT_S: Final = 0.9
+"""News are current so long after a broker has said that none are left to read."""
+
+SHARED_S: Final = 0.5
+"""How long a read serves all calls of a key while no news vouch for it."""
+
+_NEVER: Final = float("-inf")
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -56,16 +64,22 @@ class Reading:
 
 
 class Memory:
-    """Keys by the hash of what was sent; use it on one event loop."""
+    """Keys by the hash of what was sent; use it on one event loop. All times are monotonic.
 
-    def __init__(self, most: int = MOST) -> None:
+    Args:
+        cache_s: how long a key that was read is current while news of changes come in.
+        most: keys remembered.
+    """
+
+    def __init__(self, cache_s: float, most: int = MOST) -> None:
+        self._cache_s = cache_s
         self._most = most
         self._known: OrderedDict[bytes, Known] = OrderedDict()
         self._hashes: dict[str, bytes] = {}
         self._refused: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._readings: set[Reading] = set()
-        self.sure_since = 0.0
-        """What was read before may have changed without news of it."""
+        self._heard_at = _NEVER
+        self._sure_since = _NEVER
 
     def find(self, sent: bytes) -> Known | None:
         """Returns: the key that was sent, if it is remembered."""
@@ -73,6 +87,13 @@ class Memory:
         if found is not None:
             self._known.move_to_end(sent)
         return found
+
+    def is_current(self, known: Known, now: float) -> bool:
+        """Returns: whether a key needs no look at its row: it is as it was half a second ago."""
+        age_s = now - known.read_at
+        return age_s < SHARED_S or (
+            age_s < self._cache_s and known.read_at > self._sure_since and self.hears(now)
+        )
 
     def refused(self, sent: bytes, now: float) -> str | None:
         """Returns: why this was refused a few seconds ago, if it was."""
@@ -122,8 +143,20 @@ class Memory:
         self._refused.clear()
 
     def doubt(self, now: float) -> None:
-        """Count nothing as current that was read before now; it still serves in an outage."""
-        self.sure_since = now
+        """Vouch for nothing that was read up to now: news may have gone by."""
+        self._sure_since = now
+
+    def hear(self, at: float) -> None:
+        """Take note that all news that were published before `at` have been taken."""
+        self._heard_at = at
+
+    def lose(self) -> None:
+        """Take note that no news come in any more."""
+        self._heard_at = _NEVER
+
+    def hears(self, now: float) -> bool:
+        """Returns: whether news come in."""
+        return now - self._heard_at < CURRENT_S
 
     def _of(self, gpt_id: str) -> list[str]:
         return [

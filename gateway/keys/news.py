@@ -1,7 +1,7 @@
 """Follows `key-changed`, and knows whether it has missed anything.
 
-It is current while a broker has said within the last second that no record is left to read. News of
-what a worker has committed then take the time of one record; otherwise keys are read anew.
+News are current while a broker has said within the last second that no record is left to read. What
+a worker has committed then takes the time of one record to be known; otherwise keys are read anew.
 """
 
 import time
@@ -18,7 +18,6 @@ from gateway.tail import MakeConsumer, Tail
 from schemas.tenants import KeyChanged
 from schemas.topics import KEY_CHANGED
 
-CURRENT_S: Final = 0.9
 _ASK_EVERY_S: Final = 0.3
 _ASK_TIMEOUT_S: Final = 0.5
 _NEVER: Final = float("-inf")
@@ -34,14 +33,8 @@ class News:
         self._memory = memory
         self._next: dict[int, TopicPartition] = {}
         self._asked_at = _NEVER
-        self._heard_at = _NEVER
         self._tail = Tail(settings, KEY_CHANGED.name, self, consumer)
         self._tail.start()
-
-    @property
-    def current(self) -> bool:
-        """Whether everything that was published a second ago has been taken."""
-        return time.monotonic() - self._heard_at < CURRENT_S
 
     def close(self) -> None:
         """End the thread; blocks for a poll's length."""
@@ -80,14 +73,11 @@ class News:
             return
         if all(place.offset >= end for place, end in zip(self._next.values(), ends, strict=True)):
             # Behind the changes that were taken before, in the order of the loop.
-            self._tail.on_loop(self._hear, now)
+            self._tail.on_loop(self._memory.hear, now)
 
     def lost(self) -> None:
-        """Say at once that this is not current."""
-        self._tail.on_loop(self._hear, _NEVER)
+        """Say so at once."""
+        self._tail.on_loop(self._memory.lose)
 
     def _doubt(self) -> None:
         self._memory.doubt(time.monotonic())
-
-    def _hear(self, at: float) -> None:
-        self._heard_at = at
