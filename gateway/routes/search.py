@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.deps import CallerDep, SecuredRoute, StateDep
 from gateway.errors import InvalidInput, Unavailable
-from gateway.lists import CursorQuery, Where, WhereQuery, link_next
+from gateway.lists import CursorQuery, Where, link_next
 from gateway.live_index import Live
 from gateway.principal import Principal
 from gateway.queries import search
@@ -28,6 +28,7 @@ from schemas.api.search import (
     SearchPage,
 )
 from schemas.api.search import Query as Words
+from schemas.where import MAX_TEXT
 
 router = APIRouter(prefix="/v1/search", tags=["search"], route_class=SecuredRoute)
 
@@ -61,7 +62,17 @@ async def search_documents(
             "them; with commas between.",
         ),
     ] = DOCUMENTS,
-    where: WhereQuery = None,
+    where: Annotated[
+        str | None,
+        Query(
+            max_length=MAX_TEXT,
+            description='Conditions as JSON, all of which hold. Of documents: {"type":"invoice",'
+            '"fields.total":{"gte":100}}, with type needs_review content_type filename created_at '
+            "confidence metadata.<key> fields.<name>. Of objects, paths into the body: "
+            '{"mood":{"gte":7}}, with $id $key $created_at $updated_at. Operators: eq ne gt gte lt '
+            "lte in prefix exists contains.",
+        ),
+    ] = None,
     group: Annotated[
         Group, Query(description="One hit a document or object, or each chunk.")
     ] = Group.DOCUMENTS,
