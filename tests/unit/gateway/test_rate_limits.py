@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,6 @@ from schemas.rate_limits import DEFAULT, Limit
 from tests.fakes.buckets import Clock, FakeBuckets
 
 T = TypeVar("T")
-Where = Literal["shared", "alone"]
 
 
 class Gateways:
@@ -93,9 +92,9 @@ def test_no_window_has_more_than_it_should(
             assert last - first + 1 <= allowed + 1e-3
 
 
-@given(steps=STEPS, count=st.integers(1, 30), period_s=st.integers(1, 30), where=st.booleans())
+@given(steps=STEPS, count=st.integers(1, 30), period_s=st.integers(1, 30), alone=st.booleans())
 def test_one_gateway_is_exact(
-    steps: list[tuple[str, float]], count: int, period_s: int, *, where: bool
+    steps: list[tuple[str, float]], count: int, period_s: int, *, alone: bool
 ) -> None:
     """With one gateway a call is let in if and only if a plain bucket would have a token for it.
 
@@ -105,7 +104,7 @@ def test_one_gateway_is_exact(
 
     async def run() -> None:
         gateways = Gateways(f"key:{count}/{period_s}s")
-        gateways.store.away = where
+        gateways.store.away = alone
         tokens, at = float(count), gateways.clock.now
         for what, value in steps:
             if what == "pass":
@@ -115,7 +114,7 @@ def test_one_gateway_is_exact(
             tokens, at = min(count, tokens + (now - at) * count / period_s), now
             found = await gateways.call()
             assert found or tokens < 1 + 1e-3
-            assert not found or tokens >= 1 - 1e-3 - (0 if where else count // 10)
+            assert not found or tokens >= 1 - 1e-3 - (0 if alone else count // 10)
             tokens = max(0.0, tokens - 1) if found else tokens
 
     asyncio.run(run())
