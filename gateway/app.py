@@ -137,16 +137,14 @@ def _routed(lifespan: Any = None) -> FastAPI:  # noqa: ANN401 - Starlette's life
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=_operation_id,
         lifespan=lifespan,
         # The edge measures and logs every call itself.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for router in ROUTERS:
-        # Included routers are searched twice for each call; their routes alone, once.
-        app.router.routes.extend(router.routes)
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                route.operation_id = route.name
+            # Included routers are searched twice for each call; their routes alone, once.
+            app.router.routes.append(route)
     return app
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from gateway.errors import InvalidInput
 from gateway.problems import MEDIA_TYPE
 from schemas.api.problems import ApiProblem
 
@@ -24,8 +25,10 @@ _METHODS: Final = frozenset({"get", "put", "post", "patch", "delete"})
 _PROBLEMS: Final = {
     400: "Malformed input.",
     401: "No key, or not a valid one.",
+    403: "The key does not cover it, or a quota is used up.",
     404: "No such thing, or deleted.",
     409: "Not possible in its present state.",
+    410: "Too long ago; begin again.",
     412: "It has changed since that version.",
     413: "Above the size limit.",
     415: "A body of a kind that is not taken.",
@@ -35,6 +38,8 @@ _PROBLEMS: Final = {
     503: "A server behind the gateway is away; see Retry-After.",
 }
 _MAX_DESCRIPTION: Final = 300
+_COLLECTIONS: Final = ("/v1/gpts/", "/v1/objects/")
+_SCHEMAS: Final = "#/components/schemas/"
 
 
 def document(app: FastAPI, extra_models: tuple[type[BaseModel], ...], public_url: str) -> Json:
@@ -59,6 +64,43 @@ def document(app: FastAPI, extra_models: tuple[type[BaseModel], ...], public_url
     return found
 
 
+def selected(whole: Json, tags: frozenset[str]) -> Json:
+    """Returns: the document with the calls of these tags alone, and the schemas that they name.
+
+    Raises:
+        InvalidInput: a tag that no call has.
+    """
+    known = {tag for _, _, operation in operations(whole) for tag in operation.get("tags", ())}
+    for tag in sorted(tags - known):
+        detail = f"there is no tag {tag[:64]!r}; there are {', '.join(sorted(known))}"
+        raise InvalidInput.at("/tags", detail)
+    paths: Json = {}
+    for path, method, operation in operations(whole):
+        if tags & set(operation.get("tags", ())):
+            paths.setdefault(path, {})[method] = operation
+    schemas = whole["components"]["schemas"]
+    named: set[str] = set()
+    _name(paths, schemas, named)
+    kept = {name: schema for name, schema in schemas.items() if name in named}
+    return {**whole, "paths": paths, "components": {**whole["components"], "schemas": kept}}
+
+
+def _name(part: Any, schemas: Json, named: set[str]) -> None:  # noqa: ANN401 - any part of it
+    """Add the names of all schemas that a part of the document leads to."""
+    if isinstance(part, list):
+        for inner in part:
+            _name(inner, schemas, named)
+    elif isinstance(part, dict):
+        reference = part.get("$ref")
+        if isinstance(reference, str) and reference.startswith(_SCHEMAS):
+            name = reference.removeprefix(_SCHEMAS)
+            if name not in named:
+                named.add(name)
+                _name(schemas[name], schemas, named)
+        for inner in part.values():
+            _name(inner, schemas, named)
+
+
 def operations(found: Json) -> Iterator[tuple[str, str, Json]]:
     """Yields: path, method and operation of each call in a document."""
     for path, item in found["paths"].items():
@@ -70,7 +112,7 @@ def operations(found: Json) -> Iterator[tuple[str, str, Json]]:
 def _schemas(models: tuple[type[BaseModel], ...]) -> Json:
     _, definitions = models_json_schema(
         [(model, "validation") for model in models],
-        ref_template="#/components/schemas/{model}",
+        ref_template=_SCHEMAS + "{model}",
     )
     schemas: Json = definitions["$defs"]
     return schemas
@@ -86,30 +128,33 @@ def _complete(path: str, method: str, operation: Json) -> None:
         return
     operation["security"] = [{"bearer": []}]
     operation["x-openai-isConsequential"] = method in {"delete", "put", "patch"}
+    if method == "get" and "If-None-Match" in _parameters(operation):
+        responses["304"] = {"description": "You have it already."}
     for status in _statuses(path, method, operation):
         responses[str(status)] = {
             "description": _PROBLEMS[status],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ApiProblem"}}},
+            "content": {MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}ApiProblem"}}},
         }
     operation["responses"] = dict(sorted(responses.items()))
 
 
 def _statuses(path: str, method: str, operation: Json) -> set[int]:
-    statuses = {401, 422, 429, 503}
-    if "{" in path:
-        statuses.add(404)
-    if "requestBody" in operation:
-        statuses |= {400, 413, 415}
-    if any(one["name"] == "cursor" for one in operation.get("parameters", [])):
-        statuses.add(400)
-    if "{document_id}" in path and method != "get":
-        statuses.add(409)
-    if any(one["name"] == "If-Match" for one in operation.get("parameters", [])):
-        statuses.add(412)
-    if path.startswith(_ADMIN) and method != "get":
-        statuses.add(409)
-    if path.endswith("/content"):
-        statuses |= {409, 416}
-    if path.endswith("/try"):
-        statuses.add(409)
-    return statuses
+    parameters, changes = _parameters(operation), method != "get"
+    rules = (
+        ({401, 403, 422, 429, 503}, True),
+        ({404}, "{" in path),
+        ({400, 413, 415}, "requestBody" in operation),
+        ({400}, "cursor" in parameters),
+        ({409}, "q" in parameters and path.startswith(_COLLECTIONS)),
+        ({409}, changes and ("{document_id}" in path or path.startswith(_ADMIN))),
+        ({412}, "If-Match" in parameters),
+        ({409, 412, 413}, changes and path.startswith(_COLLECTIONS)),
+        ({410}, path.endswith("/changes")),
+        ({409, 416}, path.endswith("/content")),
+        ({409}, path.endswith("/try")),
+    )
+    return {status for statuses, holds in rules if holds for status in statuses}
+
+
+def _parameters(operation: Json) -> set[str]:
+    return {one["name"] for one in operation.get("parameters", [])}

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Route
 
 from gateway.errors import GatewayError, Malformed, sentence, type_uri
 from gateway.invalid import invalid_input
@@ -14,6 +15,7 @@ from schemas.api.problems import ApiProblem
 
 MEDIA_TYPE: Final = "application/problem+json"
 
+NOT_ALLOWED: Final = 405
 _FRAMEWORK: Final[dict[int, tuple[str, str, str]]] = {
     400: ("malformed", "Malformed input", "the request cannot be read; check its syntax"),
     404: ("not_found", "Not found", "there is nothing at this path; see /docs"),
@@ -49,6 +51,9 @@ async def _own(request: Request, error: Any) -> Response:  # noqa: ANN401 - Star
 async def _framework(request: Request, error: Any) -> Response:  # noqa: ANN401
     status = error.status_code
     code, title, detail = _FRAMEWORK.get(status, ("error", "Error", "the request was refused"))
+    headers = dict(error.headers or {})
+    if status == NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
     problem = ApiProblem(
         type=type_uri(code),
         title=title,
@@ -57,7 +62,16 @@ async def _framework(request: Request, error: Any) -> Response:  # noqa: ANN401
         code=code,
         instance=request.scope["path"],
     )
-    return response(problem, dict(error.headers or {}))
+    return response(problem, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Returns: all methods that routes of this path have; the framework names one route's only."""
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
+            found |= route.methods or set()
+    return sorted(found)
 
 
 async def _validation(request: Request, error: Any) -> Response:  # noqa: ANN401

@@ -29,9 +29,9 @@ from schemas.api.collections import (
     Deleted,
 )
 from schemas.api.requests import RequestState
-from schemas.writes import DefineCollection, DropCollection, SearchSettings
+from schemas.writes import DefineCollection, DropCollection
 
-MODELS: Final = (CollectionInput, CollectionChange, SearchSettings)
+MODELS: Final = (CollectionInput, CollectionChange)
 
 router = APIRouter(prefix=COLLECTIONS, tags=["collections"], route_class=LeanRoute)
 single = APIRouter(prefix=COLLECTION, tags=["collections"], route_class=LeanRoute)

@@ -5,20 +5,28 @@ import functools
 import hashlib
 import json
 from importlib import resources
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from gateway import openapi
 from gateway.routes.health import app_version
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/openapi.json")
-async def get_openapi_document(request: Request) -> Response:
-    """The OpenAPI 3.1 document of this gateway."""
-    return JSONResponse(await run_in_threadpool(request.app.openapi))
+async def get_openapi_document(
+    request: Request, tags: Annotated[str | None, Query(max_length=512)] = None
+) -> Response:
+    """The OpenAPI 3.1 document of this gateway; of it what has these tags, for GPTs."""
+    whole = await run_in_threadpool(request.app.openapi)
+    if tags is not None:
+        names = frozenset(name.strip() for name in tags.split(",") if name.strip())
+        whole = await run_in_threadpool(openapi.selected, whole, names)
+    return JSONResponse(whole)
 
 
 @router.get("/asyncapi.json")

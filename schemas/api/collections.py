@@ -16,6 +16,7 @@ from schemas.writes import (
     ObjectId,
     SearchSettings,
     Seconds,
+    TextIndex,
 )
 
 Body = Annotated[
@@ -36,6 +37,20 @@ IfVersion = Annotated[int | None, Field(ge=0, description="Only if this is its v
 Description = Annotated[str, StringConstraints(max_length=2000)]
 
 
+class CollectionSearch(SearchSettings, Input):
+    """What of a collection's objects /v1/search finds."""
+
+
+class CollectionText(TextIndex, Input):
+    """What of a collection's objects `q=` finds."""
+
+
+class CollectionIndexes(Indexes, Input):
+    """Which filters of a collection an index serves."""
+
+    text: CollectionText | None = None
+
+
 class CollectionChange(Input):
     """What of a collection is to be changed: what is left out stays, null resets it."""
 
@@ -43,10 +58,12 @@ class CollectionChange(Input):
     json_schema: dict[str, Any] | None = Field(
         default=None, alias="schema", description="JSON Schema (2020-12) that every body must fit."
     )
-    search: SearchSettings | None = Field(
+    search: CollectionSearch | None = Field(
         default=None, description="What of its objects /v1/search finds; null: nothing."
     )
-    indexes: Indexes | None = Field(default=None, description="Which filters an index serves.")
+    indexes: CollectionIndexes | None = Field(
+        default=None, description="Which filters an index serves."
+    )
     keep_versions: int | None = Field(
         default=None, ge=0, le=MAX_VERSIONS, description="Earlier versions kept of each object."
     )

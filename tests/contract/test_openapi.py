@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,26 @@ from openapi_spec_validator import validate
 from gateway import errors
 from gateway.app import openapi_document
 from gateway.catalogue import KINDS
-from gateway.errors import GatewayError, type_uri
-from gateway.openapi import operations
+from gateway.errors import GatewayError, InvalidInput, type_uri
+from gateway.openapi import operations, selected
 from streams.parsing.errors import Code
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
+DOCS = Path(__file__).parents[2] / "docs"
+SELECTION = re.compile(r"openapi\.json\?tags=([a-z,-]+)")
 INPUTS = (
+    "BatchInput",
+    "BatchOperation",
+    "CollectionChange",
+    "CollectionInput",
     "ApiKeyInput",
     "DocumentPatch",
     "GptInput",
     "GptPatch",
     "LetterSelection",
+    "ObjectInput",
+    "ObjectMerge",
+    "ObjectReplacement",
     "PingInput",
     "ReprocessInput",
     "RotateInput",
@@ -68,8 +78,38 @@ def test_descriptions_fit_a_gpt(document: dict[str, Any]) -> None:
 def test_operations_are_named_once(document: dict[str, Any]) -> None:
     """Each operation's id is its function's name, and unique."""
     names = [operation["operationId"] for _, operation in everything(document)]
-    assert len(names) == len(set(names)) <= 30
+    assert len(names) == len(set(names))
     assert all(name.isidentifier() for name in names)
+
+
+def selections(document: dict[str, Any]) -> list[frozenset[str]]:
+    """Returns: each tag alone, and each selection that the documentation names."""
+    tags = {tag for _, operation in everything(document) for tag in operation["tags"]}
+    pages = [page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md")]
+    named = {found for page in pages for found in SELECTION.findall(page)}
+    return [frozenset([tag]) for tag in tags] + [frozenset(one.split(",")) for one in named]
+
+
+def test_what_gpts_are_given_has_30_operations_at_most(document: dict[str, Any]) -> None:
+    """A GPT refuses more; whoever gives it more than one tag follows the documentation."""
+    for tags in selections(document):
+        chosen = selected(document, tags)
+        assert 1 <= len(list(operations(chosen))) <= 30, tags
+
+
+def test_a_selection_stands_for_itself(document: dict[str, Any]) -> None:
+    """It is a valid document with the schemas that it names and no others."""
+    for tags in selections(document):
+        chosen = selected(document, tags)
+        validate(chosen)
+        named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(chosen)))
+        assert named == set(chosen["components"]["schemas"]), tags
+
+
+def test_an_unknown_tag_is_refused(document: dict[str, Any]) -> None:
+    """And the error names those that there are."""
+    with pytest.raises(InvalidInput, match="collections"):
+        selected(document, frozenset(["collection"]))
 
 
 def test_all_of_v1_needs_the_key(document: dict[str, Any]) -> None:
