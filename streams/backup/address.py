@@ -16,7 +16,12 @@ from sqlalchemy import URL, make_url
 from streams.backup.errors import BackupFailed
 from streams.settings import BackupSettings
 
-_CONNECT_SECONDS: Final = 10
+# The connection that holds a snapshot is silent for as long as the dump takes.
+_CONNECTION: Final = {
+    "application_name": "backup",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+}
 _ENDLESS: Final = (
     "statement_timeout",
     "idle_in_transaction_session_timeout",
@@ -46,9 +51,7 @@ class Address:
         """Returns: libpq's connection string, without any password."""
         given = self._parameters()
         shown = {name: value for name, value in given.items() if "password" not in name}
-        return make_conninfo(
-            "", connect_timeout=_CONNECT_SECONDS, **{**shown, "application_name": "backup"}
-        )
+        return make_conninfo("", **{**_CONNECTION, **shown})
 
     def secrets(self) -> dict[str, str]:
         """Returns: the variables that hand the password to a program of Postgres."""

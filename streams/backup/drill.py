@@ -1,6 +1,5 @@
 """The drill: restore a backup, migrate it, compare it with its manifest, and drop it again."""
 
-import asyncio
 import re
 import secrets
 import time
@@ -81,7 +80,7 @@ async def _drilled(
         rows, revision = await _counted(live.of(scratch))
         differences += _differences(manifest.tables, rows, "after the migrations")
     finally:
-        await asyncio.shield(drop(live, scratch))
+        await drop(live, scratch)
     return Report(
         name=manifest.name,
         tables=len(manifest.tables),

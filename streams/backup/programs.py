@@ -88,9 +88,7 @@ class Programs:
             _meanwhile(_pipe(child.stdout).read()) as lines,
         ):
             await _feed(child, chunks)
-            # It is content with the beginning, but who calls wants to know of the rest.
-            async for _ in chunks:
-                pass
+            await _drain(chunks)
             try:
                 await _ended("pg_restore", child, complaints)
             except BackupFailed as error:
@@ -111,6 +109,7 @@ class Programs:
         ):
             await _feed(child, chunks)
             await _ended("pg_restore", child, complaints)
+            await _drain(chunks)
 
     @asynccontextmanager
     async def _started(
@@ -183,6 +182,12 @@ async def _feed(child: Process, chunks: AsyncIterator[bytes]) -> None:
     stdin.close()
     with suppress(BrokenPipeError, ConnectionResetError):
         await stdin.wait_closed()
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read what the program did not want, because whoever hashes the stream wants all of it."""
+    async for _ in chunks:
+        pass
 
 
 async def _ended(name: str, child: Process, complaints: asyncio.Future[bytes]) -> None:

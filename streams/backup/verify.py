@@ -1,4 +1,4 @@
-"""Reading a backup again: is what is stored what was dumped?"""
+"""Reading a backup again: whether what is stored is what was dumped."""
 
 from datetime import UTC, datetime
 

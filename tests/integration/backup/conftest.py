@@ -7,18 +7,20 @@ import sys
 import uuid
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
 from botocore.exceptions import ClientError
+from psycopg import sql
 from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from streams import bootstrap
 from streams.backup import address
-from streams.backup.address import Address, named
+from streams.backup.address import Address
 from streams.backup.bucket import PART_BYTES
 from streams.backup.restore import drop
 from streams.backup.target import Target, opened
@@ -78,22 +80,45 @@ def programs() -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
-@pytest.fixture
-async def live() -> AsyncIterator[Settings]:
-    """Settings with a database of this test alone: migrated, with rows in every table."""
-    given = Settings()
+def moved(given: Settings, database: str) -> Settings:
+    """The same settings with another database."""
     assert given.admin_database_url is not None, "run these tests with `make integration`"
-    server = address.of(BackupSettings(admin_database_url=given.admin_database_url))
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    async with server.of("postgres").connect() as connection:
-        await connection.execute(named("CREATE DATABASE {}", name))
-    url = server.of(name).url.render_as_string(hide_password=False)
-    own = given.model_copy(update={"admin_database_url": SecretStr(url)})
-    await bootstrap.migrate(own)
-    async with server.of(name).connect() as connection:
-        await fill(connection)
-    yield own
-    await drop(server, name)
+    url = make_url(given.admin_database_url.get_secret_value()).set(database=database)
+    text = url.render_as_string(hide_password=False)
+    return given.model_copy(update={"admin_database_url": SecretStr(text)})
+
+
+@asynccontextmanager
+async def made(template: str) -> AsyncIterator[Settings]:
+    """Yield settings with a database that is a copy of another; drop it in the end."""
+    settings = moved(Settings(), f"test-{uuid.uuid4().hex[:12]}")
+    own = address.of(BackupSettings(admin_database_url=settings.admin_database_url))
+    async with own.of("postgres").connect() as connection:
+        await connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(own.database), sql.Identifier(template)
+            )
+        )
+    yield settings
+    await drop(own, own.database)
+
+
+@pytest.fixture(scope="session")
+async def filled() -> AsyncIterator[str]:
+    """The name of a database that is migrated and has rows in every table."""
+    async with made("template0") as settings:
+        await bootstrap.migrate(settings)
+        database = address.of(BackupSettings(admin_database_url=settings.admin_database_url))
+        async with database.connect() as connection:
+            await fill(connection)
+        yield database.database
+
+
+@pytest.fixture
+async def live(filled: str) -> AsyncIterator[Settings]:
+    """Settings with a database of this test alone: migrated, with rows in every table."""
+    async with made(filled) as settings:
+        yield settings
 
 
 @pytest.fixture
