@@ -5,7 +5,7 @@ made into a script for pgbench: what must be new every time becomes a random id.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -26,9 +26,11 @@ from streams.wire import Incoming
 _EVENT: Final = 9_000_000_000_000_000_001
 """Stands for the number of an event, which comes from a counter's row."""
 
-_NEW_ID: Final = r"(?:(?:obj|req)_[0-9a-f]{32}_[a-z2-7]{16}|evt_[0-9a-f]{32})"
-_NEW_IDS: Final = re.compile(rf"'\{{({_NEW_ID}(?:,{_NEW_ID})*)\}}'")
-_NEW_NUMBERS: Final = re.compile(rf"'\{{({_EVENT}(?:,{_EVENT})*)\}}'")
+_KNOWN: Final = "known-"
+_NEW: Final = re.compile(
+    rf"(?<!{_KNOWN})(?:(?:obj|req)_[0-9a-f]{{32}}_[a-z2-7]{{16}}|evt_[0-9a-f]{{32}}|{_EVENT})"
+)
+_LITERAL: Final = re.compile(r"E'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'", re.DOTALL)
 _VARIABLE: Final = re.compile(r"(?<!:):(?=[A-Za-z_])")
 
 
@@ -117,21 +119,21 @@ def script(texts: Iterable[str], known: Mapping[str, str] | None = None) -> str:
         texts: of its statements.
         known: ids of objects that are there, each with the one to take in its place.
 
-    Returns: the script; each other list of ids is one of random ids, as long.
+    Returns: the script; all other ids in it are random ones, new in each transaction.
     """
     whole = "".join(texts)
     for before, after in (known or {}).items():
-        whole = whole.replace(before, f"known-{after}")
-    whole = _NEW_IDS.sub(_random("gen_random_uuid()::text"), whole).replace("known-", "")
-    whole = _NEW_NUMBERS.sub(_random("(random() * 9e18)::bigint"), whole)
-    return f"BEGIN;\n{whole}COMMIT;\n"
+        whole = whole.replace(before, f"{_KNOWN}{after}")
+    return f"BEGIN;\n{_LITERAL.sub(_renewed, whole).replace(_KNOWN, '')}COMMIT;\n"
 
 
-def _random(value: str) -> Callable[[re.Match[str]], str]:
-    """Returns: makes of a list of texts an array of new values, as long."""
-
-    def made(found: re.Match[str]) -> str:
-        count = found[1].count(",") + 1
-        return f"(SELECT array_agg({value}) FROM generate_series(1, {count}))"  # noqa: S608
-
-    return made
+def _renewed(literal: re.Match[str]) -> str:
+    """Returns: a text literal whose ids and numbers of events are put in by Postgres."""
+    text = literal[0]
+    opening, place = ("E'" if text.startswith("E") else "'"), 0
+    pieces = []
+    for found in _NEW.finditer(text):
+        value = "(random() * 9e18)::bigint" if found[0] == str(_EVENT) else "gen_random_uuid()"
+        pieces += [f"{opening if place else ''}{text[place : found.start()]}'", f"{value}::text"]
+        place = found.end()
+    return f"({' || '.join([*pieces, opening + text[place:]])})" if pieces else text

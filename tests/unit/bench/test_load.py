@@ -102,12 +102,15 @@ def test_the_parts_of_a_write_make_its_whole_time() -> None:
 
 
 def test_a_transaction_gets_new_ids_but_for_known_objects() -> None:
-    """Lists of ids become random ones, as long; an object that is there is another known one."""
+    """Postgres puts random ids into the texts; an object that is there is another known one."""
     one, other = (f"obj_{letter * 32}_{'a' * 16}" for letter in "ab")
-    made = script([f"INSERT '{{{one},{other}}}'::text[];\n"])
-    assert one not in made
-    assert "generate_series(1, 2)" in made
-    assert (
-        script([f"SELECT '{{{one}}}';\n"], {one: other})
-        == f"BEGIN;\nSELECT '{{{other}}}';\nCOMMIT;\n"
+    new = "gen_random_uuid()::text"
+    made = script([f"SELECT '{{{one},{other}}}'::text[], 'it''s';\n"])
+    assert made == (
+        f"BEGIN;\nSELECT ('{{' || {new} || ',' || {new} || '}}')::text[], 'it''s';\nCOMMIT;\n"
     )
+    assert (
+        script([f"SELECT E'\\\\{one}';"]) == f"BEGIN;\nSELECT (E'\\\\' || {new} || E'');COMMIT;\n"
+    )
+    known = script([f"SELECT '{one}';\n"], {one: other})
+    assert known == f"BEGIN;\nSELECT '{other}';\nCOMMIT;\n"
