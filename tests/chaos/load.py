@@ -215,7 +215,9 @@ class Load:
 def _stored(made: Order, url: str, headers: dict[str, str]) -> dict[str, Any]:
     """Returns: the arguments of a call about a collection below `url`, or its objects."""
     if made.kind is Kind.DEFINE:
-        waiting = {**headers, "Prefer": "wait=30"}
+        # Its answer is the collection, which does not name the request.
+        key = headers["Idempotency-Key"]
+        waiting = {**headers, "Prefer": "wait=30", "X-Correlation-ID": key}
         return {"method": "POST", "url": url, "headers": waiting, "json": {"name": COLLECTION}}
     if made.kind is Kind.WRITE_BATCH:
         body = {"atomic": True, "operations": operations(made.number)}

@@ -26,6 +26,8 @@ _TABLES = (
     "collections",
     "objects",
 )
+#: Topics that gateways and other programs read, and no worker.
+_FOR_OTHERS = frozenset({"results", "events", "object-changed", "key-changed"})
 WORKING, DELAYED = "actionstream-all", "actionstream-delay"
 GROUPS = (WORKING, DELAYED)
 #: Columns that nothing is asked about, and that are large.
@@ -194,7 +196,7 @@ def _reads(group: str, topic: str) -> bool:
     """Returns: whether a group is to read a topic."""
     if topic.startswith("retry-"):
         return group == DELAYED
-    final = topic.endswith("-dlq") or topic in {"results", "events"}
+    final = topic.endswith("-dlq") or topic in _FOR_OTHERS
     return group == WORKING and not final
 
 
