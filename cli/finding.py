@@ -17,16 +17,19 @@ _PASSAGES: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A search; `where` is the text of a JSON object."""
+    """A search; `where` is the text of a JSON object, no places are the documents."""
 
     query: str
     mode: str = "hybrid"
     where: str | None = None
     limit: int = 10
+    places: tuple[str, ...] = ()
 
     def body(self) -> dict[str, Any]:
         """Returns: the call's body. Raises: Failure: `where` is not a JSON object."""
         body: dict[str, Any] = {"q": self.query, "mode": self.mode, "limit": self.limit}
+        if self.places:
+            body["in"] = list(self.places)
         if self.where is None:
             return body
         try:
@@ -55,19 +58,22 @@ def find(gateway: Gateway, wanted: Wanted, *, as_json: bool) -> None:
 
 
 def show_hits(shown: Console, page: dict[str, Any]) -> None:
-    """Print a page of hits: name, type, score, and each passage with its matches in colour."""
+    """Print a page of hits: name, type or collection, score, and passages, matches in colour."""
     for notice in page["notices"]:
         shown.print(Text(notice, style="yellow"))
     if not page["items"]:
         shown.print("nothing was found")
     for number, hit in enumerate(page["items"], start=1):
-        name = hit.get("title") or hit.get("filename") or hit["document_id"]
+        own_id = hit.get("document_id") or hit["id"]
+        name = hit.get("title") or hit.get("filename") or own_id
         line = Text(f"{number}. ").append(str(name), style="bold")
-        line.append(f"  {hit.get('type') or ''}  score {hit['score']:.2f}  ", style="dim")
-        line.append(hit["document_id"], style="dim")
+        group = hit.get("type") or hit.get("collection") or ""
+        line.append(f"  {group}  score {hit['score']:.2f}  ", style="dim")
+        line.append(own_id, style="dim")
         shown.print(line, soft_wrap=True)
         for passage in hit["highlights"][:_PASSAGES]:
-            line = Text(f"   page {passage['page']}: ", style="dim")
+            place = "" if hit.get("kind") == "object" else f"page {passage['page']}: "
+            line = Text(f"   {place}", style="dim")
             shown.print(line.append(highlighted(passage, coloured=shown.is_terminal)))
     if page["has_more"]:
         shown.print("there is more; raise --limit", style="dim")

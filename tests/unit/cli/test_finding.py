@@ -22,6 +22,12 @@ def test_where_becomes_an_object() -> None:
     assert body == {"q": "plums", "mode": "hybrid", "limit": 10, "where": {"type": "other"}}
 
 
+def test_places_go_along() -> None:
+    """As they are; the server says which of them it does not know."""
+    body = Wanted(query="plums", places=("documents", "collections/recipes")).body()
+    assert body["in"] == ["documents", "collections/recipes"]
+
+
 @pytest.mark.parametrize("where", ["type=other", "[1]", "3"])
 def test_where_must_be_an_object(where: str) -> None:
     """Anything else is refused before it is sent."""
@@ -62,3 +68,20 @@ def test_nothing_found_is_said(page: Console) -> None:
     """An empty page is a sentence and not silence."""
     show_hits(page, {"notices": [], "items": [], "has_more": False})
     assert printed(page).strip() == "nothing was found"
+
+
+def test_an_object_shows_its_collection_and_no_page(page: Console) -> None:
+    """Its text is one page."""
+    hit = {
+        "kind": "object",
+        "id": "obj_1",
+        "collection": "recipes",
+        "title": "Plum cake",
+        "score": 0.5,
+        "highlights": [PASSAGE],
+    }
+    show_hits(page, {"notices": [], "items": [hit], "has_more": False})
+    lines = printed(page).splitlines()
+    assert lines[0].startswith("1. Plum cake  recipes  score 0.50")
+    assert lines[0].endswith("obj_1")
+    assert lines[1].strip().startswith("*Plum*")
