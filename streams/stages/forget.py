@@ -1,12 +1,11 @@
 """Forget: remove everything that a deleted GPT has, part by part.
 
 Reads gpt-deleted. Has documents and collections removed by their own stages; removes document
-types, keys, requests and events, the values of dead letters and steps, and the object store's
-prefix. What stays are tombstones: rows of ids and times, so that no record that comes again is
-worked off.
+types, keys and requests, what events, dead letters and steps say, and the object store's prefix.
+What stays are tombstones: rows of ids and times, so that no record that comes again is worked off.
 """
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from schemas import topics
 from schemas.ids import REQUEST, Ids
@@ -31,7 +30,8 @@ def stage(database: Database, store: ObjectStore, ids: Ids) -> Stage[GptDeleted]
         found = await leavings.next_page(database, gpt_id, place)
         if found is None:
             await store.delete_all(f"{gpt_id}/")
-            return Outcome()
+            counts = {"object_count": 0, "byte_count": 0}
+            return Outcome((update(GPTS).where(GPTS.c.gpt_id == gpt_id).values(**counts),))
         walk, rows, behind = found
         after = place.after if place.walk == behind.walk else ()
         return Outcome(

@@ -137,6 +137,11 @@ def _emptied(rows: ColumnElement[bool]) -> Executable:
     return update(DEAD_LETTERS).where(rows).values(record_value=None)
 
 
+def _untold(rows: ColumnElement[bool]) -> Executable:
+    empty = {"data": text("'{}'::jsonb"), "subject": None, "correlation_id": None}
+    return update(EVENTS).where(rows).values(**empty)
+
+
 def _silenced(rows: ColumnElement[bool]) -> Executable:
     empty = {"outputs": text("'[]'::jsonb"), "detail": null(), "problem": null()}
     return update(STEPS).where(rows).values(**empty)
@@ -171,7 +176,7 @@ WALKS: Final = (
     Walk(DOCUMENT_TYPES, ("name",), 1000, ends=_removed(DOCUMENT_TYPES)),
     Walk(API_KEYS, ("created_at", "key_id"), 1000, ends=_removed(API_KEYS)),
     Walk(REQUESTS, ("created_at", "request_id"), 2000, ends=_removed(REQUESTS)),
-    Walk(EVENTS, ("sequence",), 2000, ends=_removed(EVENTS)),
+    Walk(EVENTS, ("sequence",), 2000, ends=_untold),
     Walk(
         DEAD_LETTERS,
         ("created_at", "dead_letter_id"),
@@ -190,5 +195,6 @@ WALKS: Final = (
         ends=_silenced,
     ),
 )
-"""Documents and collections go by the stages that remove them otherwise too; of dead letters and
-steps the rows stay, so that no record that comes again is worked off, but not what they held."""
+"""Documents and collections go by the stages that remove them otherwise too. Of events the rows
+stay, so that their numbers have no gaps; of dead letters and steps, so that no record that comes
+again is worked off. What they said does not."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Row, Table, func, insert, select, update
 
 from schemas.ids import COLLECTION, DOCUMENT
 from schemas.messages import ProcessDocument, PutDocumentType
@@ -45,7 +45,7 @@ async def gpt_id(world: World) -> str:
     """A tenant with a key, a collection and a type of its own."""
     made = f"t-{uuid.uuid4().hex[:12]}"
     async with world.database.transaction() as connection:
-        await connection.execute(insert(GPTS).values(gpt_id=made, name="x"))
+        await connection.execute(insert(GPTS).values(gpt_id=made, name="x", object_count=3))
         key = {"key_id": made, "name": "x", "scopes": ["read"], "hash": b"x"}
         await connection.execute(insert(API_KEYS).values(gpt_id=made, **key))
         collection = {"collection_id": world.ids.mint(COLLECTION, made), "name": "diary"}
@@ -115,19 +115,27 @@ async def test_everything_of_a_deleted_gpt_goes(
     cleared = [record for record in left if record.topic == "collection-deleted"]
     assert [dict(record.headers)["gpt-id"].decode() for record in cleared] == [gpt_id]
     assert await count(world, COLLECTIONS, gpt_id, COLLECTIONS.c.deleted_at.is_(None)) == 0
-    assert await count(world, GPTS, gpt_id) == 1
+    [row] = await gpts(world, gpt_id)
+    assert (row.object_count, row.byte_count) == (0, 0)
+
+
+async def gpts(world: World, gpt_id: str) -> Sequence[Row[Any]]:
+    async with world.database.transaction() as connection:
+        return (await connection.execute(select(GPTS).where(GPTS.c.gpt_id == gpt_id))).all()
 
 
 async def test_nothing_is_kept_of_what_was_said(world: World, gpt_id: str) -> None:
-    """Requests, events and steps name ids at most, and only those of the removal itself."""
+    """Requests are those of the removal itself; events and steps have ids, and no gaps."""
     await take_in(world, gpt_id, "Secret words")
     await bury(world, gpt_id)
     await forget(world, gpt_id)
     async with world.database.transaction() as connection:
         requests = select(REQUESTS.c.kind).where(REQUESTS.c.gpt_id == gpt_id)
         assert set((await connection.execute(requests)).scalars()) <= {"delete-document"}
-        events = select(EVENTS.c.type).where(EVENTS.c.gpt_id == gpt_id)
-        assert set((await connection.execute(events)).scalars()) <= {"document.deleted"}
+        events = select(EVENTS.c.sequence, EVENTS.c.data).where(EVENTS.c.gpt_id == gpt_id)
+        found = (await connection.execute(events.order_by(EVENTS.c.sequence))).all()
+        assert [row.sequence for row in found] == list(range(1, len(found) + 1))
+        assert {str(row.data) for row in found} == {"{}"}
         told = select(STEPS.c.stage).where(
             STEPS.c.gpt_id == gpt_id, func.jsonb_array_length(STEPS.c.outputs) > 0
         )
