@@ -108,7 +108,7 @@ class FloorPeer:
         if operation not in self.scripts:
             return None
         floor = self.floors[operation]
-        return Measured(floor.measure(self.scripts[operation], clients, max(1, round(seconds))), {})
+        return Measured(floor.measure(self.scripts[operation], clients, max(2, round(seconds))), {})
 
 
 def peers(subjects: Subjects, count: int) -> dict[str, Peer]:
