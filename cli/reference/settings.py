@@ -89,6 +89,7 @@ def sections() -> Sequence[Section]:
 
     both = (
         shared.SharedSettings,
+        shared.KeySettings,
         shared.KafkaSettings,
         shared.StorageSettings,
         shared.SearchSettings,
@@ -97,6 +98,7 @@ def sections() -> Sequence[Section]:
     return (
         Section("All roles", "What they log.", shared.LogSettings),
         Section("Ids", "Gateway and workers.", shared.SharedSettings, (shared.LogSettings,)),
+        Section("Keys", "Gateway, `migrate` and `keys bootstrap`.", shared.KeySettings),
         Section("Kafka", "All roles and `topics`.", shared.KafkaSettings),
         Section("Object store", "Gateway and workers.", shared.StorageSettings),
         Section("Search", "Gateway and workers.", shared.SearchSettings),

@@ -6,6 +6,7 @@ from pathlib import Path
 from local import maven, ports, secrets_file
 from local.environment import LocalSettings
 from local.places import Places, reachable
+from schemas import keys
 
 NOBODY = 65534
 
@@ -22,8 +23,19 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
 def test_secrets_are_long_and_different(tmp_path: Path) -> None:
     """Each secret has 192 random bits of its own."""
     made = secrets_file.keep(tmp_path)
-    assert len(set(made.values())) == len(secrets_file.SECRETS)
-    assert all(re.fullmatch("[0-9a-f]{48}", value) for value in made.values())
+    assert len(set(made.values())) == len(made) == len(secrets_file.SECRETS + secrets_file.KEYS)
+    assert all(re.fullmatch("[0-9a-f]{48}", made[name]) for name in secrets_file.SECRETS)
+    assert {keys.parse(made[name]).env for name in secrets_file.KEYS} == {"local"}
+
+
+def test_keys_of_another_form_are_replaced(tmp_path: Path) -> None:
+    """An older release made keys that no gateway takes any more; all else is kept."""
+    made = secrets_file.keep(tmp_path)
+    secrets_file.write(tmp_path, {**made, "ACTIONSTREAM_API_KEY": "0" * 48})
+    found = secrets_file.keep(tmp_path)
+    assert keys.parse(found["ACTIONSTREAM_API_KEY"])
+    changed = {name for name in made if made[name] != found[name]}
+    assert changed == {"ACTIONSTREAM_API_KEY"}
 
 
 def test_every_artefact_is_pinned_by_hash() -> None:
