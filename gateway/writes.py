@@ -87,7 +87,8 @@ async def write_object(
     if text is None:
         raise Deleted("it was written, and has been replaced or deleted since by another call")
     head = dumped({field: kept[field] for field in _OBJECT})
-    headers = {"etag": etag(kept["version"]), "location": f"/v1/objects/{kept['id']}"}
+    location = f"{state.settings.public_base}/v1/objects/{kept['id']}"
+    headers = {"etag": etag(kept["version"]), "location": location}
     return answer(f'{head[:-1]},"body":{text}}}'.encode(), found.result["status"], headers)
 
 

@@ -60,22 +60,24 @@ async def page(direct: Direct, principal: Principal, wanted: Wanted) -> Page | N
     Raises:
         TookTooLong: no index serves the filter, and the collection is too large to look through.
     """
-    values = _values(principal, wanted)
-    found = None
-    if wanted.filter.served == "set":
-        # What is frequent fills a page from the next objects in order; what is not, an index finds.
-        statement = _statement(principal, wanted, _PROBED)
-        found = await direct.rows(principal.gpt_id, statement, values)
-        if len(found) <= wanted.limit:
-            found = None
-    if found is None:
-        source = _MATCHED if wanted.filter.served == "set" else _PLAIN
-        statement = _statement(principal, wanted, source)
-        found = await direct.rows(principal.gpt_id, statement, values)
+    found: list[Any] = []
+    for statement in statements(principal, wanted):
+        found = await direct.rows(principal.gpt_id, statement, values_of(principal, wanted))
+        if len(found) > wanted.limit:
+            break
     if not found:
         return None
     items = [row for row in found[: wanted.limit] if row[3] is not None]
     return Page(items, has_more=len(found) > len(items) and found[0][1] is not None)
+
+
+def statements(principal: Principal, wanted: Wanted) -> list[str]:
+    """Returns: what to ask for a page, one after the other, until one fills it.
+
+    What matches often fills a page from the next objects in order; what does not, an index finds.
+    """
+    sources = [_PROBED, _MATCHED] if wanted.filter.served == "set" else [_PLAIN]
+    return [_statement(principal, wanted, source) for source in sources]
 
 
 async def count(direct: Direct, principal: Principal, wanted: Wanted) -> int:
@@ -84,7 +86,7 @@ async def count(direct: Direct, principal: Principal, wanted: Wanted) -> int:
 SELECT count(*) FROM (
   SELECT 1 FROM collections c JOIN tenant_objects o ON {_own(principal)}
   WHERE {_COLLECTION}{_conditions(wanted)} LIMIT {MOST_COUNTED + 1}) counted"""  # noqa: S608 - of our own parts
-    row = await direct.row(principal.gpt_id, statement, _values(principal, wanted))
+    row = await direct.row(principal.gpt_id, statement, values_of(principal, wanted))
     return 0 if row is None else int(row[0])
 
 
@@ -93,10 +95,12 @@ _PLAIN: Final = "tenant_objects o WHERE {own}{conditions}{behind}"
 _PROBED: Final = """(
     SELECT o.* FROM tenant_objects o WHERE {own}{behind} ORDER BY {order} LIMIT %(probed)s
   ) o WHERE true{conditions}"""
-# Without the fence, Postgres may go through the whole collection in order, hoping for a match.
+# Else Postgres may go through the whole collection in order, hoping for a match.
 _MATCHED: Final = """(
-    SELECT o.* FROM tenant_objects o WHERE {own}{conditions} OFFSET 0
-  ) o WHERE true{behind}"""
+    WITH found AS MATERIALIZED (
+      SELECT o.object_id, o.created_at FROM tenant_objects o WHERE {own}{conditions})
+    SELECT o.object_id FROM found o WHERE true{behind} ORDER BY {order} LIMIT %(limit)s
+  ) page JOIN tenant_objects o ON o.object_id = page.object_id"""
 
 
 def _statement(principal: Principal, wanted: Wanted, source: str) -> str:
@@ -129,7 +133,8 @@ def _conditions(wanted: Wanted) -> str:
     return "".join(f" AND {one}" for one in wanted.filter.conditions)
 
 
-def _values(principal: Principal, wanted: Wanted) -> dict[str, Any]:
+def values_of(principal: Principal, wanted: Wanted) -> dict[str, Any]:
+    """Returns: the values that stand in these statements, by name."""
     time, object_id = wanted.after or (None, None)
     return {
         **wanted.filter.values,

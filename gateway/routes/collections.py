@@ -166,8 +166,6 @@ async def _defined(
         return writes.pending(found, request)
     writes.noted(found, request)
     kept = found.result["collection"]
-    headers = {
-        "etag": etag(kept["version"]),
-        "location": f"/v1/gpts/{place.gpt_id}/collections/{place.name}",
-    }
+    path = COLLECTION.format(gpt_id=place.gpt_id, name=place.name)
+    headers = {"etag": etag(kept["version"]), "location": state.settings.public_base + path}
     return writes.answer(writes.dumped(kept).encode(), found.result["status"], headers)
