@@ -35,10 +35,14 @@ class Line:
     peers: dict[str, Measured]
 
     def times(self, peer: str) -> float | None:
-        """Returns: how many times as many requests the product answered as a peer."""
-        if peer not in self.peers or "product" not in self.peers:
+        """Returns: how many times as many requests the product answered as a peer.
+
+        None where one of them was not asked, or the peer had none ready in the whole time.
+        """
+        product, other = self.peers.get("product"), self.peers.get(peer)
+        if product is None or other is None or not other.figures.requests:
             return None
-        return self.peers["product"].figures.per_s / self.peers[peer].figures.per_s
+        return product.figures.per_s / other.figures.per_s
 
 
 def _arguments() -> argparse.Namespace:
