@@ -50,7 +50,8 @@ def fitted(value: Any, model: type[Model]) -> Model:  # noqa: ANN401 - any JSON 
         return model.model_validate(value)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise invalid_input(found) from error
+        # As FastAPI's errors, whose places begin with the part of the call.
+        raise invalid_input([{**one, "loc": ("body", *one["loc"])} for one in found]) from error
 
 
 def kind_of(request: Request) -> str:
