@@ -77,6 +77,11 @@ class Tenant:
         made = DefineCollection.model_validate({**given, "given": tuple(given)})
         return (await self.one(made, name))["collection"]
 
+    async def refused_definition(self, name: str = "diary", **given: Any) -> tuple[int, str]:
+        """Define a collection in vain. Returns: why."""
+        made = DefineCollection.model_validate({**given, "given": tuple(given)})
+        return await self.refused(made, name)
+
     async def create(self, body: Any, **more: Any) -> dict[str, Any]:
         """Create an object."""
         return (await self.one(CreateObject(body=body, **more)))["object"]

@@ -1,19 +1,326 @@
-"""Objects as they are written to a real Postgres, in batches, each with its own outcome."""
+"""Objects as they are written to a real Postgres, in batches, each record with its own outcome."""
 
-from tests.integration.collections.conftest import Tenant
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, text, update
+
+from schemas.tables import GPTS, OBJECT_VERSIONS, OBJECTS
+from schemas.writes import (
+    CreateObject,
+    DeleteObject,
+    MergeObject,
+    ObjectChange,
+    ObjectChanged,
+    PatchObject,
+    PutObject,
+    RestoreObject,
+    WriteBatch,
+)
+from streams.clients.postgres import Database
+from streams.stage import Verdict
+from tests.integration.collections.conftest import Tenant, new_tenant
+
+EVERYTHING: dict[str, Any] = {
+    "big": [10**400, -(10**40), 2**63, 0],
+    "double": [0.1, 1e300, 1e-7, -1.5, 12345678901234567.0],
+    "text": 'ÀÉ\U0001f600\u202e\ufeff\u2028"\\/\t\n</script>',
+    "é / ~ name": {"": [], "nested": [{}, [[]], None, True, False]},
+}
 
 
-async def test_first(tenant: Tenant) -> None:
-    """Create, put, merge, delete."""
-    made = await tenant.create({"a": 10**40, "é": "😀", "f": 1e300, "g": 1e-7})
-    assert made["version"] == 1
-    merged = await tenant.merge(made["id"], {"a": None, "b": 1})
-    assert merged["object"]["version"] == 2
-    put = await tenant.put("k", {"x": 1})
-    assert put["status"] == 201
-    put = await tenant.put("k", {"x": 1})
-    assert put["change"] == "unchanged"
-    put = await tenant.put("k", {"x": 1.0})
+async def test_a_body_is_kept_exactly(tenant: Tenant) -> None:
+    """Integers of any size and all of Unicode come back, and the size is that of the JSON."""
+    made = await tenant.create(EVERYTHING)
+    [row] = await tenant.rows(OBJECTS)
+    assert row.body == made["body"]
+    assert {**row.body, "double": list(map(float, row.body["double"]))} == EVERYTHING
+    compact = json.dumps(made["body"], ensure_ascii=False, separators=(",", ":"))
+    assert abs(row.size_bytes - len(compact.encode())) == len("0.0000001") - len("1e-07")
+    again = await tenant.one(PutObject(object_id=made["id"], body=EVERYTHING))
+    assert (again["change"], again["object"]["version"]) == ("unchanged", 1)
+
+
+async def test_a_life(tenant: Tenant) -> None:
+    """Each change is a version with a place among the collection's changes."""
+    made = await tenant.create({"a": 1, "b": {"c": [1, 2]}})
+    await tenant.merge(made["id"], {"a": None, "b": {"d": 1}})
+    patch = ({"op": "add", "path": "/b/c/-", "value": 3},)
+    await tenant.one(PatchObject(object_id=made["id"], patch=patch, if_version=2))
+    deleted = await tenant.delete(made["id"])
+    assert (deleted["status"], deleted["object"]["version"]) == (204, 4)
+    [row] = await tenant.rows(OBJECTS)
+    assert (row.body, row.version, row.sequence) == ({}, 4, 4)
+    assert await tenant.versions(made["id"]) == [1, 2, 3]
+    back = await tenant.one(RestoreObject(object_id=made["id"], version=3))
+    assert back["object"]["body"] == {"b": {"c": [1, 2, 3], "d": 1}}
+    assert (back["change"], back["object"]["created_at"]) == ("created", made["created_at"])
+    back = await tenant.one(RestoreObject(object_id=made["id"], version=1, if_version=5))
+    assert (back["object"]["body"], back["object"]["version"]) == ({"a": 1, "b": {"c": [1, 2]}}, 6)
+    await tenant.delete(made["id"], purge=True)
+    assert await tenant.versions(made["id"]) == []
+    restore = RestoreObject(object_id=made["id"], version=1)
+    assert await tenant.refused(restore) == (404, "not_found")
+
+
+async def test_as_many_versions_are_kept_as_the_collection_says(tenant: Tenant) -> None:
+    """Older ones go with the write that makes them too many, in one batch or in several."""
+    await tenant.define(keep_versions=2)
+    made = await tenant.create({"n": 1})
+    for number in (2, 3):
+        await tenant.merge(made["id"], {"n": number})
+    later = [MergeObject(object_id=made["id"], patch={"n": number}) for number in range(4, 8)]
+    await tenant.write(*later)
+    assert await tenant.versions(made["id"]) == [5, 6]
+    await tenant.define(keep_versions=0)
+    await tenant.merge(made["id"], {"n": 8})
+    assert await tenant.versions(made["id"]) == []
+
+
+async def test_a_batch_of_50_with_bad_ones_in_it(tenant: Tenant) -> None:
+    """A record that is wrong fails alone, and the others follow each other's effects."""
+    good = [CreateObject(key=f"k{number}", body={"n": number}) for number in range(40)]
+    bad = [
+        CreateObject(key="k1", body={}),
+        CreateObject(body={"a": "\x00"}),
+        PutObject(key="k2", body={}, if_absent=True),
+        MergeObject(key="k3", patch={"n": 1}, if_version=9),
+        DeleteObject(object_id="obj_unknown"),
+        PatchObject(key="k4", patch=({"op": "test", "path": "/n", "value": 0},)),
+        PutObject(key="k1", object_id="obj_1", body={}),
+    ]
+    after = [MergeObject(key="k5", patch={"n": number}) for number in range(3)]
+    verdicts = await tenant.write(*good[:20], *bad, *good[20:], *after)
+    problems = [each.problem.code for each in verdicts if each.problem is not None]
+    assert problems == [
+        "key_taken",
+        "invalid_body",
+        "already_exists",
+        "version_conflict",
+        "not_found",
+        "patch_test_failed",
+        "invalid_target",
+    ]
+    rows = {row.key: row for row in await tenant.rows(OBJECTS)}
+    assert len(rows) == 40
+    assert (rows["k5"].body, rows["k5"].version) == ({"n": 2}, 4)
+    assert max(row.sequence for row in rows.values()) == 43
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+async def test_many_operations_in_one_request(tenant: Tenant, *, atomic: bool) -> None:
+    """All or none of them, or each on its own; either way one request with one answer."""
+    await tenant.define(json_schema=schema_of("n"))
+    operations = (
+        CreateObject(key="a", body={"n": 1}),
+        PutObject(key="b", body={"n": 2}),
+        CreateObject(body={"n": "wrong"}),
+        DeleteObject(key="a"),
+    )
+    [verdict] = await tenant.write(WriteBatch(operations=operations, atomic=atomic))
+    if atomic:
+        assert verdict.problem is not None
+        assert (verdict.problem.status, verdict.problem.code) == (422, "schema_mismatch")
+        assert verdict.problem.detail.startswith("operation 2: ")
+        assert [each.pointer for each in verdict.problem.errors] == ["/operations/2/body/n"]
+        assert not verdict.outputs
+        assert not verdict.events
+        assert not await tenant.rows(OBJECTS)
+        return
+    assert verdict.result is not None
+    results = verdict.result["results"]
+    assert [each["status"] for each in results] == [201, 201, 422, 204]
+    assert results[2]["problem"]["errors"][0]["pointer"] == "/body/n"
+    assert [each.change for each in changes(verdict)] == ["created", "created", "deleted"]
+    assert len(verdict.events) == 3
+
+
+def changes(verdict: Verdict) -> Sequence[ObjectChange]:
+    """What the fact says that a record makes."""
+    [output] = verdict.outputs
+    assert isinstance(output.message, ObjectChanged)
+    return output.message.changes
+
+
+def schema_of(name: str) -> Any:
+    """A schema with one integer."""
+    return {"type": "object", "properties": {name: {"type": "integer"}}}
+
+
+async def test_a_key_can_be_given_again_within_one_batch(tenant: Tenant) -> None:
+    """Delete and create, restore and replace: the unique key never stands in the way."""
+    made = await tenant.create({"n": 1}, key="k")
+    verdicts = await tenant.write(
+        DeleteObject(key="k"),
+        CreateObject(key="k", body={"n": 2}),
+        RestoreObject(object_id=made["id"], version=1),
+        DeleteObject(key="k"),
+        RestoreObject(object_id=made["id"], version=1),
+    )
+    codes = [each.problem.code if each.problem else None for each in verdicts]
+    assert codes == [None, None, "key_taken", None, None]
+    alive = [row for row in await tenant.rows(OBJECTS) if row.deleted_at is None]
+    assert [(row.object_id, row.version) for row in alive] == [(made["id"], 3)]
+
+
+async def test_a_key_of_a_deleted_object_that_another_one_has(tenant: Tenant) -> None:
+    """What has the key now was written in another batch, and is found by what is restored."""
+    made = await tenant.create({}, key="k")
+    await tenant.delete(made["id"])
+    await tenant.create({}, key="k")
+    restore = RestoreObject(object_id=made["id"], version=1)
+    assert await tenant.refused(restore) == (409, "key_taken")
+
+
+async def test_quotas_are_exact(tenant: Tenant) -> None:
+    """The last object fits and the next one does not; what shrinks is never refused."""
+    await tenant.define(max_objects=3, max_bytes=60)
+    verdicts = await tenant.write(*(CreateObject(body={"n": number}) for number in range(4)))
+    assert [each.problem.code if each.problem else None for each in verdicts] == [
+        None,
+        None,
+        None,
+        "quota_exceeded",
+    ]
+    last = verdicts[-1].problem
+    assert last is not None
+    assert "holds 3 objects" in last.detail
+    first = (verdicts[0].result or {})["object"]["id"]
+    grown = MergeObject(object_id=first, patch={"n": "x" * 40})
+    assert await tenant.refused(grown) == (403, "quota_exceeded")
+    await tenant.define(max_bytes=5)
+    assert (await tenant.merge(first, {"n": None}))["change"] == "updated"
+    await tenant.delete(first)
+
+
+async def test_the_limits_of_a_gpt_hold_for_all_its_collections(database: Database) -> None:
+    """Its own where it has some, and the installation's for the number of collections."""
+    tenant = await new_tenant(database, max_objects=2, max_bytes=1000)
+    await tenant.define("one")
+    await tenant.define("two")
+    await tenant.one(CreateObject(body={}), "one")
+    await tenant.one(CreateObject(body={}), "two")
+    assert await tenant.refused(CreateObject(body={}), "one") == (403, "quota_exceeded")
+    for number in range(8):
+        await tenant.define(f"more-{number}")
+    assert await tenant.refused_definition("over") == (403, "too_many_collections")
+    await tenant.check_counts()
+
+
+async def test_an_end_user_has_objects_of_its_own(tenant: Tenant) -> None:
+    """Keys are each end user's own, and no other end user's object is there."""
+    ann, bob = replace(tenant, subject="ann"), replace(tenant, subject="bob")
+    hers = (await ann.put("k", {"of": "ann"}))["object"]
+    his = (await bob.put("k", {"of": "bob"}))["object"]
+    assert hers["id"] != his["id"]
+    assert await bob.refused(DeleteObject(object_id=hers["id"])) == (404, "not_found")
+    assert await bob.refused(MergeObject(object_id=hers["id"], patch={})) == (404, "not_found")
+    assert (await tenant.merge(hers["id"], {"seen": True}))["object"]["version"] == 2
+    assert await ann.refused_definition("mine") == (403, "forbidden")
+
+
+async def test_without_an_end_user_a_key_means_the_object_without_one_first(
+    tenant: Tenant,
+) -> None:
+    """Then the end users' in their order, and a batch that deletes one goes on to the next.
+
+    A put creates the object without an end user, whoever else has that key.
+    """
+    for subject in ("bob", "ann", None):
+        await replace(tenant, subject=subject).put("k", {"of": subject})
+    deletes = [DeleteObject(key="k") for _ in range(4)]
+    verdicts = await tenant.write(*deletes)
+    assert [each.problem is None for each in verdicts] == [True, True, True, False]
+    ended = [changes(each)[0].subject for each in verdicts[:3]]
+    assert ended == [None, "ann", "bob"]
+
+
+async def test_tenants_do_not_touch_each_other(tenant: Tenant, database: Database) -> None:
+    """Two that race for one name each get a collection of their own, in one batch or in two."""
+    other = await new_tenant(database)
+    assert await other.refused(CreateObject(body={})) == (404, "not_found")
+    await asyncio.gather(tenant.define("same"), other.define("same"))
+    mine = await tenant.create({"of": "mine"})
+    await other.define()
+    assert await other.refused(DeleteObject(object_id=mine["id"])) == (404, "not_found")
+    both = [tenant.taken(CreateObject(body={}), "same"), other.taken(CreateObject(body={}), "same")]
+    assert all(each.problem is None for each in await tenant.together(*both))
+    await other.check_counts()
+
+
+@pytest.mark.parametrize("column", ["disabled_at", "deleted_at"])
+async def test_a_gpt_that_may_not_write(database: Database, column: str) -> None:
+    """One that is disabled, deleted or unknown is refused, and nothing is written."""
+    tenant = await new_tenant(database)
+    await tenant.define()
+    async with database.transaction() as connection:
+        await connection.execute(
+            update(GPTS).where(GPTS.c.gpt_id == tenant.gpt_id).values({column: func.now()})
+        )
+    assert await tenant.refused(CreateObject(body={})) == (403, "gpt_disabled")
+    unknown = replace(tenant, gpt_id="t-unknown")
+    assert await unknown.refused(CreateObject(body={})) == (403, "gpt_disabled")
+
+
+async def test_writers_of_one_object_follow_each_other(tenant: Tenant) -> None:
+    """Of writers that ask for one version in transactions at once, one wins it, each time."""
+    made = await tenant.create({"n": 0})
+    for version in range(1, 4):
+        merge = [
+            MergeObject(object_id=made["id"], patch={"by": [version, n]}, if_version=version)
+            for n in range(4)
+        ]
+        outcomes = [
+            each.problem.code if each.problem else "won"
+            for verdicts in await asyncio.gather(*(tenant.write(one) for one in merge))
+            for each in verdicts
+        ]
+        assert sorted(outcomes) == ["version_conflict"] * 3 + ["won"]
+    assert await tenant.versions(made["id"]) == [1, 2, 3]
+
+
+async def test_creation_is_in_order_under_a_clock_that_stands(tenant: Tenant) -> None:
+    """Times of creation rise strictly, within a batch and after one whose clock was ahead."""
+    async with tenant.database.transaction() as connection:
+        ahead = text(
+            "UPDATE collections SET last_created_at = clock_timestamp() + interval '1 hour' "
+            "WHERE gpt_id = :gpt_id"
+        )
+        await connection.execute(ahead, {"gpt_id": tenant.gpt_id})
+    await tenant.write(*(CreateObject(body={"n": number}) for number in range(5)))
+    rows = sorted(await tenant.rows(OBJECTS), key=lambda row: row.created_at)
+    assert [row.body["n"] for row in rows] == list(range(5))
+    assert rows[-1].created_at - rows[0].created_at == timedelta(microseconds=4)
+
+
+async def test_time_to_live(tenant: Tenant) -> None:
+    """Given with a write, or the collection's; a merge leaves it, a put begins it anew."""
+    await tenant.define(default_ttl_s=3600)
+    made = await tenant.create({}, ttl_s=60)
+    merged = await tenant.merge(made["id"], {"a": 1})
+    assert merged["object"]["expires_at"] == made["expires_at"]
+    put = await tenant.one(PutObject(object_id=made["id"], body={"a": 1}))
     assert put["change"] == "updated"
-    assert (await tenant.delete(made["id"]))["status"] == 204
-    assert await tenant.versions(made["id"]) == [1, 2]
+    [row] = await tenant.rows(OBJECTS)
+    assert timedelta(minutes=59) < row.expires_at - row.updated_at <= timedelta(hours=1)
+
+
+async def test_large_bodies_are_read_again(tenant: Tenant) -> None:
+    """The answer to a write holds the body up to 16 KiB."""
+    small = await tenant.create({"a": "x" * 16_000})
+    large = await tenant.create({"a": "x" * 17_000})
+    assert ("body" in small, "body" in large) == (True, False)
+
+
+async def test_earlier_versions_are_told_when_they_were_written(tenant: Tenant) -> None:
+    """Each bears the time at which it became the newest."""
+    made = await tenant.create({"n": 1})
+    await tenant.merge(made["id"], {"n": 2})
+    [version] = await tenant.rows(OBJECT_VERSIONS)
+    assert version.written_at.isoformat().startswith(made["updated_at"][:19])
+    assert (version.body, version.version) == ({"n": 1}, 1)
