@@ -13,7 +13,6 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.datastructures import QueryParams
 
 from gateway.deps import SecuredRoute
 
@@ -27,6 +26,8 @@ class _Parameter:
     name: str
     place: tuple[str, str]
     field: Any  # FastAPI's own, which it does not export
+    required: bool
+    default: Any
 
     def read(self, given: Mapping[str, Any], values: dict[str, Any], errors: list[Any]) -> None:
         """Put the value into `values`, or what is wrong with it into `errors`."""
@@ -37,10 +38,10 @@ class _Parameter:
                 errors.extend(wrong)
             else:
                 values[self.name] = value
-        elif self.field.field_info.is_required():
+        elif self.required:
             errors.append({"type": "missing", "loc": self.place, "msg": "Field required"})
         else:
-            values[self.name] = self.field.default
+            values[self.name] = self.default
 
 
 class _Arguments:
@@ -78,7 +79,16 @@ class _Arguments:
 
 
 def _parameters(place: str, fields: list[Any]) -> tuple[_Parameter, ...]:
-    return tuple(_Parameter(each.name, (place, each.alias), each) for each in fields)
+    return tuple(
+        _Parameter(
+            name=each.name,
+            place=(place, each.alias),
+            field=each,
+            required=each.field_info.is_required(),
+            default=each.default,
+        )
+        for each in fields
+    )
 
 
 class _Lean(APIRoute):
@@ -89,8 +99,7 @@ class _Lean(APIRoute):
         arguments, function = _Arguments(self.dependant), self.endpoint
 
         async def handler(request: Request) -> Response:
-            text = request.scope["query_string"]
-            query = QueryParams(text) if text else _NOTHING
+            query = request.query_params if request.scope["query_string"] else _NOTHING
             errors: list[Any] = []
             given = await arguments.of(request, query, errors)
             if errors:
