@@ -26,7 +26,7 @@ TITLES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Sent:
     """One operation: requests of which each client sends the next one, and the status of success.
 
     `again` is the status by which the peer asks that the same be sent once more.
@@ -61,44 +61,44 @@ def _change() -> dict[str, Any]:
     return {"title": f"Entry {MARK}", "mood": 4}
 
 
-def of_product(key: str, gpt_id: str, collection: str, known: Known) -> dict[str, Asked]:
+def of_product(key: str, gpt_id: str, collection: str, known: Known) -> dict[str, Sent]:
     """Returns: each operation as the product is asked, with a key that has both scopes."""
     headers = {"Authorization": f"Bearer {key}"}
     place = f"/v1/gpts/{gpt_id}/collections/{collection}"
     one = {"op": "create", "body": example()}
     return {
-        "get": Asked([http("GET", f"/v1/objects/{each}", headers) for each in known.object_ids]),
-        "list": Asked([http("GET", f"{place}/objects?limit={PAGE}", headers)]),
-        "page": Asked(
+        "get": Sent([http("GET", f"/v1/objects/{each}", headers) for each in known.object_ids]),
+        "list": Sent([http("GET", f"{place}/objects?limit={PAGE}", headers)]),
+        "page": Sent(
             [
                 http("GET", f"{place}/objects?limit={PAGE}&cursor={quote(each)}", headers)
                 for each in known.cursors
             ]
         ),
-        "post": Asked([http("POST", f"{place}/objects", headers, {"body": example()})], 201),
-        "patch": Asked(
+        "post": Sent([http("POST", f"{place}/objects", headers, {"body": example()})], 201),
+        "patch": Sent(
             [
                 http("PATCH", f"/v1/objects/{each}", headers, _change(), "merge-patch+json")
                 for each in known.object_ids
             ]
         ),
-        "batch": Asked([http("POST", f"{place}/batch", headers, {"operations": [one] * BATCH})]),
+        "batch": Sent([http("POST", f"{place}/batch", headers, {"operations": [one] * BATCH})]),
     }
 
 
-def of_bare(known: Known, pages: int) -> dict[str, Asked]:
+def of_bare(known: Known, pages: int) -> dict[str, Sent]:
     """Returns: each read as the bare routes are asked, which have the parameters of so many pages.
 
     The first of them is the list's first page.
     """
     return {
-        "get": Asked([http("GET", f"/objects/{each}", {}) for each in known.object_ids]),
-        "list": Asked([http("GET", "/objects", {})]),
-        "page": Asked([http("GET", f"/objects?page={each}", {}) for each in range(1, pages)]),
+        "get": Sent([http("GET", f"/objects/{each}", {}) for each in known.object_ids]),
+        "list": Sent([http("GET", "/objects", {})]),
+        "page": Sent([http("GET", f"/objects?page={each}", {}) for each in range(1, pages)]),
     }
 
 
-def of_kinto(server: kinto.Kinto, known: Known) -> dict[str, Asked]:
+def of_kinto(server: kinto.Kinto, known: Known) -> dict[str, Sent]:
     """Returns: each operation as Kinto is asked.
 
     Two writes of one millisecond meet in its constraints; it answers 409 "please retry" then.
@@ -110,11 +110,11 @@ def of_kinto(server: kinto.Kinto, known: Known) -> dict[str, Asked]:
         "requests": [{"body": {"data": example()}}] * BATCH,
     }
     return {
-        "get": Asked([http("GET", f"{place}/{each}", headers) for each in known.object_ids]),
-        "list": Asked([http("GET", f"{place}?_limit={PAGE}", headers)]),
-        "page": Asked([http("GET", each, headers) for each in known.cursors]),
-        "post": Asked([http("POST", place, headers, {"data": example()})], 201, 409),
-        "patch": Asked(
+        "get": Sent([http("GET", f"{place}/{each}", headers) for each in known.object_ids]),
+        "list": Sent([http("GET", f"{place}?_limit={PAGE}", headers)]),
+        "page": Sent([http("GET", each, headers) for each in known.cursors]),
+        "post": Sent([http("POST", place, headers, {"data": example()})], 201, 409),
+        "patch": Sent(
             [
                 http("PATCH", f"{place}/{each}", headers, {"data": _change()})
                 for each in known.object_ids
@@ -122,5 +122,5 @@ def of_kinto(server: kinto.Kinto, known: Known) -> dict[str, Asked]:
             200,
             409,
         ),
-        "batch": Asked([http("POST", "/v1/batch", headers, batch)], 200, 409),
+        "batch": Sent([http("POST", "/v1/batch", headers, batch)], 200, 409),
     }

@@ -14,11 +14,12 @@ import psycopg
 from bench import bare, cores, kinto, stored
 from bench.floor import MOST_SCRIPTS, Floor
 from bench.load import Figures, Plan, measure
-from bench.operations import BATCH, READS, Asked, Known, of_bare, of_kinto, of_product
+from bench.operations import BATCH, READS, Known, Sent, of_bare, of_kinto, of_product
 from bench.recorded import Recorder, Statement, Writer, script
 from bench.stack import await_answer, free_port
 from bench.subjects import PLAIN, Subjects, plain
 from gateway.cursors import Cursors
+from gateway.object_lists import Asked
 from gateway.principal import Principal
 from gateway.queries import object_pages, objects
 from gateway.queries.object_pages import Wanted
@@ -74,7 +75,7 @@ class HTTPPeer:
     """A server that is asked over HTTP."""
 
     port: int
-    asked: Mapping[str, Asked]
+    asked: Mapping[str, Sent]
     parts: Mapping[str, psutil.Process]
 
     def measure(self, operation: str, clients: int, seconds: float) -> Measured | None:
@@ -121,7 +122,7 @@ def peers(subjects: Subjects, count: int) -> dict[str, Peer]:
     ][:-1]
     key = subjects.made.environment["ACTIONSTREAM_API_KEY"]
     cursors = Cursors(subjects.made.settings.id_secret.get_secret_value())
-    bound = ("objects", subjects.gpt_id, "", PLAIN, "asc")
+    bound = Asked(PLAIN, None, None, "asc", bare.PAGE, None).bound(_principal(subjects.gpt_id))
     sealed = [cursors.seal(list(position), *bound) for position in positions]
     recorded = asyncio.run(_reads(subjects.gpt_id, known[0], positions))
     return {
@@ -200,13 +201,19 @@ def _floor(subjects: Subjects, known: Sequence[str], recorded: Recorded) -> Floo
 async def _reads(gpt_id: str, object_id: str, positions: Sequence[tuple[str, str]]) -> Recorded:
     """Returns: the statements of the reads; pages after the first one start at the positions."""
     recorder = Recorder()
-    principal = Principal(gpt_id, None, "bench", frozenset({"read"}), None)
+    principal, pages = _principal(gpt_id), []
     await objects.by_id(recorder.direct, principal, object_id)
+    [one] = recorder.asked
     for after in (None, *positions):
+        recorder.asked.clear()
         wanted = Wanted(PLAIN, bare.PAGE, after=after)
         await object_pages.page(recorder.direct, principal, wanted)
-    one, *pages = recorder.asked
+        pages.append(recorder.asked[0])
     return Recorded(one, pages)
+
+
+def _principal(gpt_id: str) -> Principal:
+    return Principal(gpt_id, None, "bench", frozenset({"read"}), None)
 
 
 async def _writes(subjects: Subjects, object_id: str) -> dict[str, list[Statement]]:
