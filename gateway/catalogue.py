@@ -36,7 +36,6 @@ _HTTP: Final = {
     "error": "The request was refused. The status says why.",
 }
 _WORK: Final = {
-    "version-conflict": "The document has changed meanwhile. Read it again and repeat the change.",
     "unknown-type": "There is no document type of that name. GET /v1/document-types lists them.",
     "unknown-field": "The document's type has no such field.",
     "invalid-document-type": "The definition cannot be used. The detail names each wrong key.",
@@ -74,6 +73,22 @@ _TENANTS: Final = {
     "key-revoked": "The key was revoked. Make a new one.",
     "key-replaced": "The key was rotated before. Rotate the one that the detail names.",
 }
+_OBJECTS: Final = {
+    "version-conflict": "It has changed meanwhile. Read it again and repeat the change.",
+    "already-exists": "It was to be created, and is there. Read it, or leave the condition out.",
+    "key-taken": "Another object of the collection has this key. PUT by the key replaces it.",
+    "invalid-target": "The operation must name an object by its id or by its key, not by both.",
+    "invalid-body": "A value in the body cannot be stored as it is. The errors name its place.",
+    "schema-mismatch": "The body does not fit the collection's schema. The errors say where.",
+    "invalid-schema": "The JSON Schema is none, or uses what is not taken. The detail says what.",
+    "schema-breaks-stored": "Objects that are stored do not fit the schema. The detail names them.",
+    "too-large-to-check": "The collection holds too much for that check. Leave check_stored out.",
+    "too-complex": "Checking this takes too long. Send smaller bodies or fewer operations at once.",
+    "quota-exceeded": "The collection or the GPT is full. The detail has the figure and the limit.",
+    "too-many-collections": "The GPT has as many collections as it may have. Delete one.",
+    "invalid-patch": "The patch cannot be done on this body. The errors name the operation.",
+    "patch-test-failed": "A test operation of the JSON Patch failed, so nothing was changed.",
+}
 _INTAKE: Final = {
     "bad-base64": "The inline bytes are not base64.",
     "bad-document-id": "The document's id was not handed out to this tenant. Leave it out.",
@@ -99,5 +114,7 @@ _INTAKE: Final = {
     "too-many-attachments": "The mail has more attachments than are read.",
     "no-ocr": "The file has no text, and no OCR is installed here.",
 }
-KINDS: Final[Mapping[str, str]] = MappingProxyType({**_HTTP, **_WORK, **_TENANTS, **_INTAKE})
+KINDS: Final[Mapping[str, str]] = MappingProxyType(
+    {**_HTTP, **_WORK, **_TENANTS, **_OBJECTS, **_INTAKE}
+)
 """What each kind of problem means and what to do, in a sentence or two."""

@@ -13,12 +13,22 @@ MAX_KEY_CHARS = 256
 MAX_VERSIONS = 100
 MAX_TTL_S = 10 * 366 * 86_400
 
+LANGUAGES = (
+    *("simple", "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english"),
+    *("finnish", "french", "german", "greek", "hindi", "hungarian", "indonesian", "irish"),
+    *("italian", "lithuanian", "nepali", "norwegian", "portuguese", "romanian", "russian"),
+    *("serbian", "spanish", "swedish", "tamil", "turkish", "yiddish"),
+)
+"""The text-search configurations that every Postgres since version 14 has."""
+
 CollectionName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 ObjectId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Key = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_KEY_CHARS, pattern=r"^[^\x00-\x1f/]+$")
 ]
 Body = dict[str, JsonValue]
+Pointer = Annotated[str, StringConstraints(max_length=256, pattern=r"^(/([^~]|~[01])*)?$")]
+Language = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(LANGUAGES)})$")]
 Seconds = Annotated[int, Field(ge=1, le=MAX_TTL_S)]
 
 
@@ -102,19 +112,21 @@ class WriteBatch(Message):
 class SearchSettings(Message):
     """What of a collection's objects a search by meaning finds."""
 
-    fields: tuple[str, ...] = Field(
+    fields: tuple[Pointer, ...] = Field(
         min_length=1, max_length=16, description="JSON Pointers of the texts that are embedded."
     )
-    title: str | None = Field(default=None, description="JSON Pointer of what a hit is shown as.")
+    title: Pointer | None = Field(
+        default=None, description="JSON Pointer of what a hit is shown as."
+    )
 
 
 class TextIndex(Message):
     """What of a collection's objects `q=` finds by words and by fragments of words."""
 
-    fields: tuple[str, ...] = Field(
+    fields: tuple[Pointer, ...] = Field(
         default=("",), max_length=16, description="JSON Pointers; the whole body by default."
     )
-    language: str = Field(
+    language: Language = Field(
         default="simple", description="Postgres text-search configuration, such as english."
     )
     fragments: bool = Field(default=False, description="Find parts of words too (trigrams).")
@@ -126,7 +138,7 @@ class Indexes(Message):
     equality: bool = Field(
         default=False, description="A GIN index for equality anywhere in the body."
     )
-    ordered: tuple[str, ...] = Field(
+    ordered: tuple[Pointer, ...] = Field(
         default=(), max_length=4, description="JSON Pointers with an ordered index: eq, ranges."
     )
     text: TextIndex | None = None

@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -220,7 +221,7 @@ async def work(settings: Settings, name: str) -> None:
             consumer.attach(app, stage, runner, batches, prefix=settings.topic_prefix)
         async with consumer.running(app, grace=settings.grace), AsyncExitStack() as beside:
             if collections.NAME in {stage.name for stage in stages}:
-                keep = settings.keep_tombstones
+                keep = timedelta(days=settings.keep_tombstones_days)
                 expiry = Expiry(opened.database, publisher, opened.ids, keep_tombstones=keep)
                 await beside.enter_async_context(expiry.running())
             log.info("working", stages=[stage.name for stage in stages], owner=owner)

@@ -217,9 +217,9 @@ class Settings(
     max_collections_per_gpt: int = Field(
         default=200, ge=0, description="Collections that a GPT may have."
     )
-    keep_tombstones: timedelta = Field(
-        default=timedelta(days=30),
-        gt=timedelta(0),
+    keep_tombstones_days: int = Field(
+        default=30,
+        ge=1,
         description="How long a deleted object stays in the feed of changes and can be restored.",
     )
 

@@ -91,6 +91,20 @@ class Earlier:
     size_bytes: int
     written_at: datetime
 
+    @classmethod
+    def of(cls, one: Object) -> "Earlier":
+        """Returns: an object as it is, to be kept."""
+        return cls(
+            one.object_id,
+            one.version,
+            one.gpt_id,
+            one.collection_id,
+            one.subject,
+            one.body,
+            one.size_bytes,
+            one.updated_at,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

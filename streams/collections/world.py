@@ -197,20 +197,7 @@ class World:
             updated_at=max(self.now, before.updated_at),
         )
         if before.deleted_at is None:
-            self._set(
-                self.earlier,
-                (before.object_id, before.version),
-                Earlier(
-                    before.object_id,
-                    before.version,
-                    before.gpt_id,
-                    before.collection_id,
-                    before.subject,
-                    before.body,
-                    before.size_bytes,
-                    before.updated_at,
-                ),
-            )
+            self._set(self.earlier, (before.object_id, before.version), Earlier.of(before))
         self._store(Change(kind, entered), objects, more)
         return entered
 
