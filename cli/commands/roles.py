@@ -14,6 +14,7 @@ class Stages(StrEnum):
     INTAKE = "intake"
     MODELS = "models"
     RECORDS = "records"
+    OBJECTS = "objects"
 
 
 def gateway() -> None:

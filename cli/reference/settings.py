@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -73,7 +73,7 @@ def written(value: Any) -> str:  # noqa: ANN401 - any setting's value
     if value is None or value is PydanticUndefined:
         return ""
     if isinstance(value, timedelta):
-        return f"PT{value.total_seconds():g}S"
+        return f"PT{value.total_seconds():.15g}S"
     if isinstance(value, list | tuple):
         return json.dumps(value)
     return str(value)
@@ -180,6 +180,8 @@ def _kind(annotation: Any) -> str:  # noqa: ANN401 - any annotation
     if get_origin(annotation) in (Union, UnionType):
         inner = [_kind(part) for part in get_args(annotation) if part is not type(None)]
         return " or ".join(inner)
+    if get_origin(annotation) is Annotated:
+        return _kind(get_args(annotation)[0])
     if get_origin(annotation) is tuple:
         return "list"
     names = {str: "text", int: "whole number", float: "number", SecretStr: "secret"}
