@@ -19,7 +19,7 @@ from sqlalchemy.engine import Engine
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from schemas.ids import DOCUMENT, REQUEST, RUN, Ids
-from schemas.keys import Key, mint
+from schemas.keys import Key, mint, parse
 from schemas.tables import API_KEYS, DOCUMENTS, GPTS, REQUESTS
 from schemas.tables.edge import EDGE
 from streams.settings import Settings
@@ -98,6 +98,13 @@ def headers(settings: Settings) -> dict[str, str]:
     """The header that authorises."""
     assert settings.api_key is not None
     return {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
+
+
+@pytest.fixture(scope="session")
+def caller(settings: Settings) -> str:
+    """How records name whoever calls with the tenant's key."""
+    assert settings.api_key is not None
+    return f"key:{parse(settings.api_key.get_secret_value()).key_id}"
 
 
 Bearer = Callable[..., dict[str, str]]

@@ -8,9 +8,7 @@ import httpx2
 import pytest
 
 from gateway.settings import GatewaySettings
-from schemas.keys import parse
 from schemas.tables import CHUNKS, CORRECTIONS, DOCUMENT_TYPES, PAGES, RUNS, STEPS
-from streams.settings import Settings
 from tests.integration.gateway.conftest import Bearer, Records, Rows
 from tests.integration.gateway.test_gateway_uploads import s3
 
@@ -334,11 +332,9 @@ async def test_another_tenants_document_is_unknown(url: str, bearer: Bearer, row
 
 
 async def test_changes_publish_one_record_each(
-    api: httpx2.AsyncClient, rows: Rows, records: Records, settings: Settings
+    api: httpx2.AsyncClient, rows: Rows, records: Records, caller: str
 ) -> None:
     """Corrections, deletion and reprocessing are records keyed by the document."""
-    assert settings.api_key is not None
-    by = f"key:{parse(settings.api_key.get_secret_value()).key_id}"
     document_id = rows.document()
     path = f"/v1/documents/{document_id}"
     await api.patch(f"{path}?wait_s=0", json={"fields": {"total": None}, "if_version": 3})
@@ -351,7 +347,7 @@ async def test_changes_publish_one_record_each(
     assert (changed["fields"], changed["if_version"], changed["by"]) == (
         {"total": None},
         3,
-        by,
+        caller,
     )
     assert json.loads(deletion.value()) == {"document_id": document_id}
     wanted = json.loads(again.value())

@@ -4,6 +4,7 @@ import json
 import uuid
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -77,8 +78,8 @@ async def test_letters_are_listed_by_what_is_asked(api: httpx2.AsyncClient, rows
 async def test_letters_of_others_are_not_shown(api: httpx2.AsyncClient, rows: Rows) -> None:
     """Neither another tenant's nor one that named no tenant."""
     error = f"e{uuid.uuid4().hex[:8]}"
-    other = Rows(rows.engine, rows.ids, "somebody-else")
-    ids = [put(other, error=error), put(Rows(rows.engine, rows.ids, "-"), error=error)]
+    other = replace(rows, gpt_id="somebody-else")
+    ids = [put(other, error=error), put(replace(rows, gpt_id="-"), error=error)]
 
     assert await listed(api, error=error) == []
     for letter_id in (*ids, "dl_" + "0" * 32, "dl_%00"):
@@ -152,7 +153,7 @@ def decided(
 
 @pytest.mark.parametrize("verb", ["redrive", "discard"])
 async def test_one_letter_is_decided_on(
-    api: httpx2.AsyncClient, rows: Rows, decided: list[dict[str, Any]], verb: str
+    api: httpx2.AsyncClient, rows: Rows, decided: list[dict[str, Any]], verb: str, caller: str
 ) -> None:
     """The request names the letter and who asks; a repeat under one key is the same request."""
     letter_id = put(rows)
@@ -166,7 +167,7 @@ async def test_one_letter_is_decided_on(
     assert answers[0].json()["result"] == {"redriven": 1}
     assert answers[0].json()["request_id"] == answers[1].json()["request_id"]
     [message] = decided
-    assert (message["ids"], message["by"]) == ([letter_id], f"key:{rows.gpt_id}")
+    assert (message["ids"], message["by"]) == ([letter_id], caller)
     assert message["key"] == rows.gpt_id.encode()
 
 

@@ -2,15 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import httpx2
 import pytest
 from confluent_kafka import Producer
-from pydantic import SecretStr
-from sqlalchemy import make_url, update
+from sqlalchemy import update
 
 from gateway.settings import GatewaySettings
 from schemas.keys import Key, mint
@@ -18,6 +16,7 @@ from schemas.tables import API_KEYS, GPTS
 from schemas.tenants import KeyChanged
 from schemas.topics import KEY_CHANGED
 from tests.integration.gateway.conftest import Rows, Serve
+from tests.integration.gateway.way import Way
 
 BOUND_S = 1.0
 PING = "/v1/pings?wait_s=0"
@@ -126,54 +125,15 @@ async def test_a_gateway_that_hears_nothing_reads_keys_anew(
     assert "revoked" in refused.json()["detail"]
 
 
-@dataclass
-class Way:
-    """The way to Postgres, which can be closed."""
-
-    host: str
-    port: int
-    open: set[asyncio.StreamWriter] = field(default_factory=set)
-    server: asyncio.Server | None = None
-
-    async def start(self, port: int = 0) -> int:
-        self.server = await asyncio.start_server(self._carry, "127.0.0.1", port)
-        return int(self.server.sockets[0].getsockname()[1])
-
-    async def close(self) -> None:
-        assert self.server is not None
-        self.server.close()
-        for writer in self.open:
-            writer.close()
-        self.open.clear()
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self.host, self.port)
-        self.open |= {writer, back}
-        await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
-
-    @staticmethod
-    async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
-
 async def test_a_known_key_outlives_an_outage_of_bounded_length(
     serve: Serve, gateway_settings: GatewaySettings, rows: Rows
 ) -> None:
     """Postgres away: a known key serves until `key_outage`, one that nobody has seen is 503."""
-    target = make_url(gateway_settings.gateway_database_url.get_secret_value())
-    way = Way(str(target.host), int(target.port or 5432))
-    port = await way.start()
-    through = target.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
+    way = Way(gateway_settings)
     outage = timedelta(seconds=4)
     settings = gateway_settings.model_copy(
         update={
-            "gateway_database_url": SecretStr(through),
+            "gateway_database_url": await way.start(),
             "key_cache": timedelta(seconds=1),
             "key_outage": outage,
             "rate_limits": "none",
@@ -192,7 +152,7 @@ async def test_a_known_key_outlives_an_outage_of_bounded_length(
         assert fresh.headers["retry-after"]
         await asyncio.sleep(outage.total_seconds())
         assert await _ping(client, key) == 503
-        await way.start(port)
+        await way.start()
 
         async def serves() -> bool:
             return await _ping(client, key) == 202
