@@ -13,6 +13,8 @@ from streams.collections.values import Collection, Object
 INLINE_BYTES: Final = 16 * 1024
 """A larger body is not in the answer; it is read again by id and version."""
 _SHOWN_ERRORS: Final = 5
+_TOLD_RESULTS: Final = 50
+"""With all their errors, these are a quarter of what a record may have."""
 
 
 def of_object(done: Done, name: str) -> dict[str, Any]:
@@ -34,12 +36,20 @@ def of_one_in_a_batch(done: Done) -> dict[str, Any]:
 def of_no_in_a_batch(error: Rejected) -> dict[str, Any]:
     """Returns: what a batch's answer says of one operation that was not done.
 
-    Of the errors it names the first few, so that 500 of them fit a record.
+    Of its errors it names the first few.
     """
     told: dict[str, Any] = {"code": error.code, "detail": error.detail}
     if error.errors:
         told["errors"] = [each.model_dump() for each in error.errors[:_SHOWN_ERRORS]]
     return {"status": error.status, "problem": told}
+
+
+def shortened(answer: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns: what the record on `results` says instead of a long batch's answer, else None."""
+    results = answer.get("results", ())
+    if len(results) <= _TOLD_RESULTS:
+        return None
+    return {"status": answer["status"], "atomic": answer["atomic"], "results_count": len(results)}
 
 
 def of_collection(defined: Defined) -> dict[str, Any]:

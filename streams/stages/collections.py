@@ -43,6 +43,8 @@ from streams.stage import BatchStage, Event, Output, Taken, Verdict
 
 NAME: Final = "collections"
 _SILENT_SECONDS: Final = 2.0
+_TOLD: Final = 200
+"""Changes that one record tells; with the longest keys and subjects they are half a MiB."""
 _COLLECTION_EVENTS: Final = {
     "created": EventType.COLLECTION_CREATED,
     "updated": EventType.COLLECTION_UPDATED,
@@ -161,20 +163,19 @@ class _Writer:
         result: dict[str, Any],
     ) -> Verdict:
         if not changes:
-            return Verdict(result=result)
+            return Verdict(result=result, told=answers.shortened(result))
         message, work = taken.message, taken.work
         collection = world.collections[changes[0].after.collection_id]
-        changed = ObjectChanged(
-            collection=message.collection,
-            collection_id=collection.collection_id,
-            changes=tuple(map(_change, changes)),
-        )
         key = f"{work.gpt_id}/{message.collection}"
-        outputs = [Output(topics.OBJECT_CHANGED, key, changed)]
+        outputs = [
+            Output(topics.OBJECT_CHANGED, key, _changed(collection, changes[at : at + _TOLD]))
+            for at in range(0, len(changes), _TOLD)
+        ]
         if collection.search is not None:
             outputs += [self._saved(each, collection) for each in changes]
         return Verdict(
             result=result,
+            told=answers.shortened(result),
             outputs=outputs,
             events=[_event(each, collection) for each in changes],
         )
@@ -249,6 +250,14 @@ def _facts(defined: Defined) -> Iterator[Output]:
             collection_id=one.collection_id, shape=one.shape, search=defined.searched
         )
         yield Output(topics.COLLECTION_RESHAPED, one.collection_id, reshaped)
+
+
+def _changed(collection: Collection, changes: Sequence[Change]) -> ObjectChanged:
+    return ObjectChanged(
+        collection=collection.name,
+        collection_id=collection.collection_id,
+        changes=tuple(map(_change, changes)),
+    )
 
 
 def _change(change: Change) -> ObjectChange:

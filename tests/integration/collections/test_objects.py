@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, text, update
 
 from schemas.tables import GPTS, OBJECT_VERSIONS, OBJECTS
+from schemas.topics import MAX_MESSAGE_BYTES
 from schemas.writes import (
     CreateObject,
     DeleteObject,
@@ -138,6 +139,18 @@ async def test_many_operations_in_one_request(tenant: Tenant, *, atomic: bool) -
     assert results[2]["problem"]["errors"][0]["pointer"] == "/body/n"
     assert [each.change for each in changes(verdict)] == ["created", "created", "deleted"]
     assert len(verdict.events) == 3
+
+
+async def test_the_largest_batch_fits_its_records(tenant: Tenant) -> None:
+    """500 operations with the longest keys are told in records of less than a MiB."""
+    longest = replace(tenant, subject="\U0001f600" * 256)
+    keys = [f"{number:03}".rjust(256, "\U0001f600") for number in range(500)]
+    operations = tuple(CreateObject(key=key, body={}) for key in keys)
+    [verdict] = await longest.write(WriteBatch(operations=operations))
+    assert verdict.told == {"status": 200, "atomic": False, "results_count": 500}
+    sizes = [len(each.message.model_dump_json().encode()) for each in verdict.outputs]
+    assert len(sizes) == 3
+    assert max(sizes) < MAX_MESSAGE_BYTES
 
 
 def changes(verdict: Verdict) -> Sequence[ObjectChange]:
