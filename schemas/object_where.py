@@ -13,6 +13,7 @@ from typing import Any, Final
 from schemas.where import (
     MAX_DEPTH,
     RANGES,
+    UNSTORABLE,
     Condition,
     Op,
     Scalar,
@@ -59,8 +60,8 @@ def path_of(name: str) -> tuple[str, ...]:
         parts = name.split(".")
     if len(parts) > MAX_DEPTH or not all(1 <= len(part) <= MAX_KEY_CHARS for part in parts):
         raise ValueError(f"write 1 to {MAX_DEPTH} keys with dots between them, or a JSON Pointer")
-    if any("\0" in part for part in parts):
-        raise ValueError("a key has no NUL character")
+    if UNSTORABLE.search(name):
+        raise ValueError("a key has no NUL character and no unpaired surrogate")
     return tuple(parts)
 
 

@@ -111,6 +111,11 @@ def parsed(
     errors: list[FieldError] = []
     for name, wanted in _decoded(where).items():
         for op, value, pointer in _comparisons(name, wanted):
+            if UNSTORABLE.search(pointer):
+                # Nor could an answer name it.
+                detail = "remove the NUL character or unpaired surrogate from the name"
+                errors.append(FieldError(pointer="", detail=detail))
+                continue
             try:
                 conditions.append(read(name, op, value))
             except ValueError as error:
@@ -200,7 +205,7 @@ def _choices(value: object) -> Sequence[object]:
 
 def _scalar(op: Op, value: object) -> Scalar:
     if isinstance(value, str):
-        if len(value) > MAX_VALUE_CHARS or _UNSTORABLE.search(value):
+        if len(value) > MAX_VALUE_CHARS or UNSTORABLE.search(value):
             raise ValueError(f"a text of at most {MAX_VALUE_CHARS} characters without NUL")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         _check_number(value)
@@ -248,7 +253,7 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 # Postgres stores neither NUL nor half a surrogate pair.
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 

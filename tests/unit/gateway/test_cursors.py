@@ -31,3 +31,10 @@ def test_a_cursor_of_another_list_or_secret_is_refused() -> None:
             other()
     with pytest.raises(Malformed):
         Cursors("another secret of it").open(cursor, "list", "a")
+
+
+@given(st.text())
+def test_any_text_that_was_not_sealed_is_refused(cursor: str) -> None:
+    """As malformed, and in no other way."""
+    with pytest.raises(Malformed):
+        CURSORS.open(cursor, "objects", "gpt")
