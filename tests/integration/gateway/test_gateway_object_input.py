@@ -1,0 +1,94 @@
+"""Input that nobody should send, and cursors of other lists: problems that say what is wrong."""
+
+import json
+
+import httpx2
+import pytest
+
+from tests.integration.gateway.conftest import Rows
+from tests.integration.gateway.test_gateway_objects import Shelf
+
+
+@pytest.fixture
+def shelf(rows: Rows) -> Shelf:
+    """An empty collection."""
+    return Shelf(rows)
+
+
+NASTY: list[tuple[str, dict[str, str], int]] = [
+    ("/v1/objects/%00", {}, 404),
+    ("/v1/objects/obj_x", {}, 404),
+    ("{c}/objects/by-key/%00", {}, 422),
+    ("{c}/objects/by-key/%F0%9F%98%80", {}, 404),
+    ("{c}/objects", {"cursor": "AAAA"}, 400),
+    ("{c}/objects", {"q": "a\0"}, 422),
+    ("{c}/objects", {"q": "rain"}, 422),
+    ("{c}/objects", {"limit": "0"}, 422),
+    ("{c}/objects", {"limit": "201"}, 422),
+    ("{c}/objects", {"order": "up"}, 422),
+    ("{c}/objects", {"fields": "a..b"}, 422),
+    ("{c}/objects", {"where": "{"}, 422),
+    ("{c}/objects", {"where": '{"a":NaN}'}, 422),
+    ("{c}/objects", {"where": '{"$key":"\\u0000"}'}, 422),
+    ("{c}/objects", {"where": '{"a\\u0000b":1}'}, 422),
+    ("{c}/objects", {"where": '{"a\\ud800":1}'}, 422),
+    ("{c}/objects", {"where": '{"a":1e999}'}, 422),
+    ("{c}/objects", {"where": json.dumps({"\"] \\ ' $.x ? (@": '" || true || "\\\''})}, 200),
+    ("{c}/objects", {"where": json.dumps({"a": {"contains": "(*%_\\"}})}, 200),
+    ("{c}/objects", {"where": json.dumps({"a": {"prefix": "\U0001f600\u2028"}})}, 200),
+    ("{c}/objects", {"where": json.dumps({"a": {"lt": -1e300}, "b": {"gte": 10**300}})}, 200),
+    ("{c}/changes", {"since": "-1"}, 422),
+    ("{c}/changes", {"since": "9" * 30}, 422),
+    ("/v1/gpts/{g}/collections/UPPER/objects", {}, 422),
+    ("/v1/gpts/another/collections/diary/objects", {}, 404),
+]
+
+
+@pytest.mark.parametrize(("path", "parameters", "status"), NASTY)
+async def test_nasty_input_is_a_problem_of_the_client(
+    api: httpx2.AsyncClient, shelf: Shelf, path: str, parameters: dict[str, str], status: int
+) -> None:
+    """Nothing of it reaches Postgres as anything but a value."""
+    url = path.replace("{c}", shelf.path).replace("{g}", shelf.rows.gpt_id)
+    answer = await api.get(url, params=parameters or None)
+    assert answer.status_code == status, answer.text
+    if status != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == status
+
+
+async def test_a_cursor_is_good_for_its_own_list_alone(
+    api: httpx2.AsyncClient, shelf: Shelf, rows: Rows
+) -> None:
+    """Not for another order, condition, or collection."""
+    other = Shelf(rows)
+    for n in range(3):
+        shelf.put({"n": n})
+    page = (await api.get(f"{shelf.path}/objects", params={"limit": 1})).json()
+    cursor = {"cursor": page["next_cursor"]}
+    assert (await api.get(f"{shelf.path}/objects", params=cursor)).status_code == 200
+    for path, more in (
+        (other.path, {}),
+        (shelf.path, {"order": "desc"}),
+        (shelf.path, {"where": '{"n":1}'}),
+    ):
+        answer = await api.get(f"{path}/objects", params={**cursor, **more})
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
+async def test_a_method_that_a_path_has_not_names_those_it_has(
+    api: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    """All of them, in Allow."""
+    answer = await api.post(f"/v1/objects/{shelf.put({})}")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "DELETE, GET, PATCH, PUT"
+
+
+async def test_the_document_can_be_had_for_some_tags(api: httpx2.AsyncClient) -> None:
+    """As GPTs import it; an unknown tag is an error."""
+    document = (await api.get("/openapi.json", params={"tags": "objects,search"})).json()
+    assert "/v1/search" in document["paths"]
+    assert "/v1/documents" not in document["paths"]
+    answer = await api.get("/openapi.json", params={"tags": "objekts"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
