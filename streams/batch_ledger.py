@@ -22,13 +22,13 @@ from streams.wire import Incoming
 _STANDING: Final = """
 SELECT gpt_id, run_id, stage, part, state, attempt, outputs FROM steps
 WHERE stage = %s AND (gpt_id, run_id, part) IN
-      (SELECT * FROM unnest(%s::text[], %s::text[], %s::int[]))
+      (SELECT * FROM unnest(%b::text[], %b::text[], %b::int[]))
 """
 _REQUESTS: Final = """
 INSERT INTO requests AS r (request_id, gpt_id, subject, kind, status, correlation_id, reply_to,
                            fingerprint, result, problem, completed_at)
-SELECT *, now() FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-                            %s::text[], %s::text[], %s::jsonb[], %s::jsonb[])
+SELECT *, now() FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+                            %b::text[], %b::text[], %b::text[]::jsonb[], %b::text[]::jsonb[])
 ON CONFLICT (request_id) DO UPDATE SET status = excluded.status, result = excluded.result,
     problem = excluded.problem, updated_at = now(), completed_at = now()
 WHERE r.gpt_id = excluded.gpt_id
@@ -37,9 +37,9 @@ WHERE r.gpt_id = excluded.gpt_id
 _STEPS: Final = """
 INSERT INTO steps AS s (gpt_id, run_id, stage, part, request_id, owner, attempt, outputs, problem,
                         state, finished_at)
-SELECT *, %s, clock_timestamp() FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[],
-                                            %s::text[], %s::text[], %s::int[], %s::jsonb[],
-                                            %s::jsonb[])
+SELECT *, %s, clock_timestamp() FROM unnest(%b::text[], %b::text[], %b::text[], %b::int[],
+                                            %b::text[], %b::text[], %b::int[], %b::text[]::jsonb[],
+                                            %b::text[]::jsonb[])
 ON CONFLICT (gpt_id, run_id, stage, part) DO UPDATE SET state = excluded.state,
     owner = excluded.owner, attempt = excluded.attempt, outputs = excluded.outputs,
     problem = excluded.problem, finished_at = excluded.finished_at, fence = s.fence + 1,

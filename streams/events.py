@@ -20,15 +20,15 @@ from streams.stage import Event, Record, Work
 # Locked in the order in which they come, which is sorted: two commits cannot wait for each other.
 _COUNT: Final = """
 INSERT INTO event_counters AS c (gpt_id, last)
-SELECT * FROM unnest(%s::text[], %s::bigint[])
+SELECT * FROM unnest(%b::text[], %b::bigint[])
 ON CONFLICT (gpt_id) DO UPDATE SET last = c.last + excluded.last
 RETURNING gpt_id, last, clock_timestamp() AS now
 """
 _ENTER: Final = """
 INSERT INTO events (gpt_id, sequence, event_id, type, subject, object_id, request_id,
                     correlation_id, data, created_at)
-SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
-                     %s::text[], %s::text[], %s::jsonb[], %s::timestamptz[])
+SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[],
+                     %b::text[], %b::text[], %b::text[]::jsonb[], %s::timestamptz[])
 """
 
 
