@@ -38,6 +38,7 @@ from gateway.routes import (
 from gateway.routes import problems as problem_pages
 from gateway.settings import GatewaySettings
 from gateway.state import opened
+from gateway.wire import Protocol
 
 ROUTERS: Final = (
     objects.router,
@@ -110,7 +111,7 @@ def serve(settings: GatewaySettings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         log_config=None,
         access_log=False,

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from gateway import links
 from gateway.errors import InvalidInput
 from gateway.problems import MEDIA_TYPE
 from schemas.api.problems import ApiProblem
@@ -61,6 +62,7 @@ def document(app: FastAPI, extra_models: tuple[type[BaseModel], ...], public_url
     }
     for path, method, operation in operations(found):
         _complete(path, method, operation)
+    links.link({one["operationId"]: one for _, _, one in operations(found)})
     return found
 
 
@@ -74,10 +76,14 @@ def selected(whole: Json, tags: frozenset[str]) -> Json:
     for tag in sorted(tags - known):
         detail = f"there is no tag {tag[:64]!r}; there are {', '.join(sorted(known))}"
         raise InvalidInput.at("/tags", detail)
+    chosen = {
+        operation["operationId"]: (path, method, operation)
+        for path, method, operation in operations(whole)
+        if tags & set(operation.get("tags", ()))
+    }
     paths: Json = {}
-    for path, method, operation in operations(whole):
-        if tags & set(operation.get("tags", ())):
-            paths.setdefault(path, {})[method] = operation
+    for path, method, operation in chosen.values():
+        paths.setdefault(path, {})[method] = links.among(operation, chosen.keys())
     schemas = whole["components"]["schemas"]
     named: set[str] = set()
     _name(paths, schemas, named)
@@ -121,6 +127,8 @@ def _schemas(models: tuple[type[BaseModel], ...]) -> Json:
 def _complete(path: str, method: str, operation: Json) -> None:
     description = " ".join(operation.get("description", "").split())
     operation["description"] = description[:_MAX_DESCRIPTION]
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _never_null(parameter["schema"])
     responses = operation["responses"]
     responses.pop("422", None)
     if not path.startswith(_SECURED):
@@ -136,6 +144,13 @@ def _complete(path: str, method: str, operation: Json) -> None:
             "content": {MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}ApiProblem"}}},
         }
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _never_null(schema: Json) -> Json:
+    """Returns: the schema of a parameter, which can be absent, but has no way to say null."""
+    rest = {name: value for name, value in schema.items() if name != "anyOf"}
+    kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    return {**rest, **kinds[0]} if len(kinds) == 1 else schema
 
 
 def _statuses(path: str, method: str, operation: Json) -> set[int]:

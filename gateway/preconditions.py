@@ -10,7 +10,13 @@ from gateway.errors import InvalidInput
 _VERSION: Final = re.compile(r'"(\d{1,15})"', re.ASCII)
 
 IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="Does what if_version does.", max_length=256)
+    str | None,
+    Header(
+        alias="If-Match",
+        description="Does what if_version does.",
+        max_length=256,
+        json_schema_extra={"pattern": r"^(\*|\"[0-9]{1,15}\")$"},
+    ),
 ]
 IfNoneMatch = Annotated[
     str | None,
@@ -18,6 +24,15 @@ IfNoneMatch = Annotated[
         alias="If-None-Match",
         description="An ETag that you have: 304 if it is still the present one.",
         max_length=1024,
+    ),
+]
+IfNone = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match",
+        description="`*` does what if_absent does.",
+        max_length=1024,
+        json_schema_extra={"pattern": r"^\*$"},
     ),
 ]
 IfVersionQuery = Annotated[

@@ -67,11 +67,16 @@ async def _framework(request: Request, error: Any) -> Response:  # noqa: ANN401
 
 def _methods(request: Request) -> list[str]:
     """Returns: all methods that routes of this path have; the framework names one route's only."""
-    found: set[str] = set()
-    for route in request.app.router.routes:
-        if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
-            found |= route.methods or set()
-    return sorted(found)
+    path = request.scope["path"]
+    found = [
+        route
+        for route in request.app.router.routes
+        if isinstance(route, Route) and route.path_regex.match(path)
+    ]
+    # A path that is written out, as /redrive, is not an id of the path with an id in that place.
+    fewest = min(len(route.param_convertors) for route in found)
+    methods = [route.methods or set() for route in found if len(route.param_convertors) == fewest]
+    return sorted(set().union(*methods))
 
 
 async def _validation(request: Request, error: Any) -> Response:  # noqa: ANN401

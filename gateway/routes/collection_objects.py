@@ -13,6 +13,7 @@ from gateway.object_lists import Asked
 from gateway.places import COLLECTION, KeyPath, PlaceDep
 from gateway.preconditions import (
     IfMatch,
+    IfNone,
     IfNoneMatch,
     IfVersionQuery,
     only_if_absent,
@@ -139,7 +140,7 @@ async def put_object_by_key(
     call: CallDep,
     if_absent: Annotated[bool, Query(description="Only if there is none yet, else 412.")] = False,
     if_match: IfMatch = None,
-    if_none_match: IfNoneMatch = None,
+    if_none_match: IfNone = None,
 ) -> Response:
     """Creates or replaces the object with that key, so that repeating it is harmless.
 

@@ -22,7 +22,7 @@ router = APIRouter(
 
 _RANGE: Final = re.compile(r"bytes=(\d{1,15}-\d{0,15}|-\d{1,15})", re.ASCII)
 _BINARY: Final[dict[str, Any]] = {
-    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 }
 
 

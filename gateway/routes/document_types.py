@@ -14,7 +14,12 @@ from gateway.errors import InvalidInput
 from gateway.invalid import invalid_input
 from gateway.queries import document_types
 from gateway.submission import Order, claim, fingerprint, submit
-from schemas.api.document_types import DocumentTypeDetail, DocumentTypeList, TryInput
+from schemas.api.document_types import (
+    DocumentTypeDetail,
+    DocumentTypeInput,
+    DocumentTypeList,
+    TryInput,
+)
 from schemas.api.model import storable
 from schemas.api.requests import RequestState
 from schemas.document_types import MAX_BYTES, DocumentType
@@ -25,13 +30,15 @@ router = APIRouter(prefix="/v1/document-types", tags=["document types"], route_c
 
 WAIT_S: Final = 10.0
 TRY_WAIT_S: Final = 30.0
-MODELS: Final = (DocumentType,)
+MODELS: Final = (DocumentTypeInput,)
 
 _PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}}
 _DEFINITION: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DocumentType"}}},
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/DocumentTypeInput"}}
+        },
     }
 }
 TypeName = Annotated[

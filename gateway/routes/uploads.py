@@ -13,6 +13,12 @@ from schemas.api.requests import RequestState, UploadItems
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"], route_class=SecuredRoute)
 
+_NAME: Final = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 128,
+    "pattern": "^[\\x21-\\x7e]+$",
+}
 _FORM: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["file"],
@@ -25,12 +31,20 @@ _FORM: Final[dict[str, Any]] = {
         },
         "title": {"type": "string", "maxLength": 512, "description": "Title; found by search."},
         "metadata": {"type": "string", "description": "Your own data, as the text of an object."},
-        "type": {"type": "string", "description": "The document's type, if you know it."},
-        "correlation_id": {"type": "string", "maxLength": 128, "description": "Your own id."},
-        "wait_s": {"type": "number", "description": "Seconds to wait for the result."},
-        "idempotency_key": {
+        "type": {
             "type": "string",
-            "maxLength": 128,
+            "pattern": "^[a-z][a-z0-9_]{0,62}$",
+            "description": "The document's type, if you know it.",
+        },
+        "correlation_id": {**_NAME, "description": "Your own id."},
+        "wait_s": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 3600,
+            "description": "Seconds to wait for the result.",
+        },
+        "idempotency_key": {
+            **_NAME,
             "description": "Makes a repeat harmless; stands before the files.",
         },
     },

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from schemas.api.model import Input, Output, Text
+from schemas.api.model import Input, Moment, Output, Text
 from schemas.messages import DeadLetterId
 from schemas.states import LetterState
 
@@ -18,10 +18,10 @@ class LetterConditions(Input):
 
     stage: Name | None = Field(default=None, description="Of this stage, such as extract.")
     error: Name | None = Field(default=None, description="With this error, as letters name it.")
-    since: AwareDatetime | None = Field(
+    since: Moment | None = Field(
         default=None, description="Dead at or after this time (RFC 3339, with its offset)."
     )
-    until: AwareDatetime | None = Field(
+    until: Moment | None = Field(
         default=None, description="Dead before this time (RFC 3339, with its offset)."
     )
 

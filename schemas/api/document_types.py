@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.api.model import Input, Output
+from schemas.document_types import DocumentType
 
 
 class DocumentTypeSummary(Output):
@@ -31,6 +32,12 @@ class DocumentTypeDetail(Output):
     source: Literal["built-in", "own"]
     version: int
     definition: dict[str, Any] = Field(description="What PUT takes.")
+
+
+class DocumentTypeInput(DocumentType):
+    """A document type as PUT takes it: its name is in the path, and may be left out."""
+
+    name: str = Field(default_factory=str, pattern=r"^[a-z][a-z0-9_]{0,62}$")
 
 
 class TryInput(Input):

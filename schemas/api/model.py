@@ -3,7 +3,15 @@
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+)
 
 # Postgres stores neither NUL nor half of a surrogate pair, in texts as in JSON.
 UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
@@ -52,5 +60,18 @@ def _fits(value: Any) -> Any:  # noqa: ANN401
 
 MAX_METADATA_CHARS: Final = 64 * 1024
 
-Text = Annotated[str, AfterValidator(storable)]
+
+def _written(value: Any) -> Any:  # noqa: ANN401
+    # Pydantic takes numbers for seconds since 1970, which nobody means who sends one here.
+    if isinstance(value, int | float) or (isinstance(value, str) and not _DATE.match(value)):
+        raise ValueError("must be a time with its offset, such as 2026-11-01T09:30:00Z")
+    return value
+
+
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:", re.ASCII)
+
+Text = Annotated[
+    str, AfterValidator(storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})
+]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
 Metadata = Annotated[dict[str, JsonValue], Field(max_length=64), AfterValidator(_fits)]

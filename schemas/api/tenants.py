@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from schemas.api.model import Input, Output, storable
+from schemas.api.model import Input, Moment, Output, storable
 from schemas.envelope import GptId
 from schemas.rate_limits import KeyRateLimits
 from schemas.tenants import Name, Quota, Scope
@@ -78,7 +78,7 @@ class ApiKeyInput(Input):
     rate_limits: KeyRateLimits | None = Field(
         default=None, description="Its own limits in place of the installation's: key:60/m."
     )
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = Field(
         default=None, description="When it ends (RFC 3339, with its offset); null: never."
     )
 
@@ -92,7 +92,7 @@ class RotateInput(Input):
         le=MAX_OVERLAP_S,
         description="Seconds for which the old key is taken too; 0: it ends at once.",
     )
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = Field(
         default=None,
         description="When the new key ends; absent: it lives as long as the old one was to.",
     )
