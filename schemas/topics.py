@@ -1,5 +1,6 @@
 """The catalogue of topics: what each carries, how it is keyed, and how long it is kept."""
 
+import functools
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -64,6 +65,7 @@ def scaled(scale: int, share: float) -> int:
     return max(1, -(-int(scale * share * 100) // 100))
 
 
+@functools.cache
 def _kebab(name: str) -> str:
     return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.messages import Message, Result
@@ -33,7 +34,8 @@ ON CONFLICT (request_id) DO UPDATE SET status = excluded.status, result = exclud
     problem = excluded.problem, updated_at = now(), completed_at = now()
 WHERE r.gpt_id = excluded.gpt_id
 """
-# A step that was opened anew waits with the number of its newest attempt.
+# A step that was opened anew waits with the number of its newest attempt; where its worker ended
+# while it made a dead letter of it, only its lease says so.
 _STEPS: Final = """
 INSERT INTO steps AS s (gpt_id, run_id, stage, part, request_id, owner, attempt, outputs, problem,
                         state, finished_at)
@@ -43,8 +45,9 @@ SELECT *, %s, clock_timestamp() FROM unnest(%b::text[], %b::text[], %b::text[], 
 ON CONFLICT (gpt_id, run_id, stage, part) DO UPDATE SET state = excluded.state,
     owner = excluded.owner, attempt = excluded.attempt, outputs = excluded.outputs,
     problem = excluded.problem, finished_at = excluded.finished_at, fence = s.fence + 1,
-    waiting_for = NULL, waiting_since = NULL, retry_at = NULL
-WHERE s.state = 'waiting' AND s.attempt <= excluded.attempt
+    waiting_for = NULL, waiting_since = NULL, retry_at = NULL, lease_until = NULL
+WHERE s.attempt <= excluded.attempt
+      AND (s.state = 'waiting' OR s.state = 'working' AND s.lease_until < clock_timestamp())
 RETURNING 1
 """
 
@@ -88,8 +91,11 @@ class BatchLedger:
         """
         async with self._database.transaction() as connection:
             outputs = await _standing(connection, stage, turns)
-            # The same record may come twice in one batch: then it is worked off once.
-            fresh = {turn.identity: turn for turn in turns if turn.identity not in outputs}
+            # The same request may come twice in one batch: the first of them is worked off.
+            fresh: dict[Identity, Turn] = {}
+            for turn in turns:
+                if turn.identity not in outputs:
+                    fresh.setdefault(turn.identity, turn)
             if fresh:
                 outputs |= await self._worked(connection, stage, list(fresh.values()))
         return tuple(outputs[turn.identity] for turn in turns)
@@ -129,7 +135,7 @@ class BatchLedger:
             turn.work.request_id,
             self._owner,
             turn.work.envelope.attempt,
-            json.dumps([wire.to_json(record) for record in records]),
+            orjson.dumps([wire.to_json(record) for record in records]).decode(),
             _problem(verdict),
         )
 

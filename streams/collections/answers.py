@@ -45,7 +45,13 @@ def of_no_in_a_batch(error: Rejected) -> dict[str, Any]:
 
 
 def shortened(answer: dict[str, Any]) -> dict[str, Any] | None:
-    """Returns: what the record on `results` says instead of a long batch's answer, else None."""
+    """Returns: what the record on `results` says instead, where that is shorter, else None.
+
+    It names an object without its body, and of a long batch only how many results there are.
+    """
+    if "body" in (one := answer.get("object", {})):
+        named = {name: value for name, value in one.items() if name != "body"}
+        return {**answer, "object": named}
     results = answer.get("results", ())
     if len(results) <= _TOLD_RESULTS:
         return None
