@@ -5,6 +5,7 @@ or changed on the way; they are errors here, each with its place.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -112,8 +113,7 @@ async def check_size(request: Request, body: Mapping[str, Any]) -> None:
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twin = next(name for name in names if names.count(name) > 1)
+        twin = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise NotStorable("", f"the name {twin[:64]!r} comes twice in one object; send it once")
     return found
 

@@ -25,25 +25,40 @@ class NotStorable(ValueError):
 
 
 def check(value: Any, *, depth: int = MAX_DEPTH, pointer: str = "") -> None:  # noqa: ANN401 - any JSON value
-    """Check a value and all that is in it.
+    """Check a value and all that is in it; `pointer` is where it stands.
 
     Raises:
         NotStorable: a NUL character or half of a surrogate pair, a number that is not finite or has
             more than 1000 digits, or more than `depth` levels of lists and objects.
     """
+    try:
+        _check(value, depth)
+    except NotStorable as error:
+        raise NotStorable(pointer + error.pointer, error.detail) from None
+
+
+def _check(value: Any, depth: int) -> None:  # noqa: ANN401 - any JSON value
     if isinstance(value, str):
-        _check_text(value, pointer)
+        _check_text(value)
     elif isinstance(value, int | float):
-        _check_number(value, pointer)
+        _check_number(value)
     elif isinstance(value, dict):
-        _check_depth(depth, pointer)
+        _check_depth(depth)
         for name, inner in value.items():
-            _check_text(name, pointer)
-            check(inner, depth=depth - 1, pointer=f"{pointer}/{escaped(name)}")
+            _check_text(name)
+            _check_below(name, inner, depth)
     elif isinstance(value, list | tuple):
-        _check_depth(depth, pointer)
+        _check_depth(depth)
         for place, inner in enumerate(value):
-            check(inner, depth=depth - 1, pointer=f"{pointer}/{place}")
+            _check_below(place, inner, depth)
+
+
+def _check_below(name: str | int, value: Any, depth: int) -> None:  # noqa: ANN401 - any JSON value
+    # Places are put together only of what is refused: a long name stands above thousands of values.
+    try:
+        _check(value, depth - 1)
+    except NotStorable as error:
+        raise NotStorable(f"/{escaped(str(name))}{error.pointer}", error.detail) from None
 
 
 def escaped(name: str) -> str:
@@ -51,19 +66,19 @@ def escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _check_text(value: str, pointer: str) -> None:
+def _check_text(value: str) -> None:
     if _UNSTORABLE.search(value):
         detail = "remove the NUL character or unpaired surrogate; it cannot be stored"
-        raise NotStorable(pointer, detail)
+        raise NotStorable("", detail)
 
 
-def _check_number(value: float, pointer: str) -> None:
+def _check_number(value: float) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise NotStorable(pointer, "a number outside the range of a double; send a text")
+        raise NotStorable("", "a number outside the range of a double; send a text")
     if isinstance(value, int) and not -_LARGEST < value < _LARGEST:
-        raise NotStorable(pointer, f"a number of more than {MAX_DIGITS} digits; send a text")
+        raise NotStorable("", f"a number of more than {MAX_DIGITS} digits; send a text")
 
 
-def _check_depth(depth: int, pointer: str) -> None:
+def _check_depth(depth: int) -> None:
     if depth == 0:
-        raise NotStorable(pointer, f"nests deeper than {MAX_DEPTH} levels")
+        raise NotStorable("", f"nests deeper than {MAX_DEPTH} levels")

@@ -75,6 +75,21 @@ def test_what_would_not_be_kept_is_refused(text: str, pointer: str, said: str) -
     assert (error.pointer, said in error.detail) == (pointer, True), error
 
 
+def test_the_last_of_many_names_that_comes_twice_is_found() -> None:
+    """In the time that reading them takes, though no two of the others are the same."""
+    names = [f"n{number}" for number in range(60_000)]
+    text = ",".join(f'"{name}":0' for name in [*names, names[-1]])
+    with pytest.raises(InvalidInput) as raised:
+        read('{"body":{' + text + "}}")
+    assert "'n59999'" in raised.value.detail
+
+
+def test_the_place_of_a_value_is_written_only_where_it_is_refused() -> None:
+    """A long name above many values costs nothing of itself for each of them."""
+    name, values = "n" * 400_000, "0," * 200_000
+    assert len(read(f'{{"body":{{"{name}":[{values}0]}}}}').body[name]) == 200_001
+
+
 def test_64_levels_are_kept() -> None:
     """The body itself is the first of them."""
     assert read('{"body":' + '{"a":' * 64 + "1" + "}" * 65)
