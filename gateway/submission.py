@@ -69,7 +69,9 @@ def claim(state: State, call: Call, number: int = 0) -> Claim:
         request_id = key
     else:
         place = (number,) if number else ()
-        request_id = state.ids.derive(REQUEST, gpt_id, call.method, call.route, key, *place)
+        # End users choose their keys without knowing of each other.
+        owner = () if call.principal.subject is None else ("subject", call.principal.subject)
+        request_id = state.ids.derive(REQUEST, gpt_id, call.method, call.route, key, *place, *owner)
     return Claim(
         request_id=request_id,
         document_id=state.ids.derive(DOCUMENT, gpt_id, "document", request_id),
