@@ -43,5 +43,6 @@ class Cursors:
         return position
 
     def _mac(self, text: bytes, bound: tuple[str, ...]) -> bytes:
-        whole = "\x1f".join(bound).encode() + b"\x1e" + text
+        # As JSON no text of a client's can look like the end of another, or like a position.
+        whole = json.dumps(bound).encode() + b"\x1e" + text
         return hmac.new(self._key, whole, hashlib.sha256).digest()[:_MAC_BYTES]

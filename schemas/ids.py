@@ -15,7 +15,7 @@ import uuid
 from typing import Final
 
 _MAC_CHARS: Final = 16
-_FORM: Final = re.compile(r"^(?P<prefix>[a-z]{2,8})_(?P<uuid>[0-9a-f]{32})_(?P<mac>[a-z2-7]{16})$")
+_FORM: Final = re.compile(r"(?P<prefix>[a-z]{2,8})_(?P<uuid>[0-9a-f]{32})_(?P<mac>[a-z2-7]{16})")
 
 REQUEST: Final = "req"
 DOCUMENT: Final = "doc"
@@ -61,7 +61,7 @@ class Ids:
 
     def verify(self, value: str, prefix: str, gpt_id: str) -> bool:
         """Returns: whether this process's secret made `value` with that prefix for that tenant."""
-        match = _FORM.match(value)
+        match = _FORM.fullmatch(value)
         if match is None or match["prefix"] != prefix:
             return False
         return hmac.compare_digest(match["mac"], self._mac(prefix, gpt_id, match["uuid"]))

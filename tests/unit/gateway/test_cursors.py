@@ -1,5 +1,7 @@
 """Cursors: opaque, signed, bound to their list."""
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,3 +40,13 @@ def test_any_text_that_was_not_sealed_is_refused(cursor: str) -> None:
     """As malformed, and in no other way."""
     with pytest.raises(Malformed):
         CURSORS.open(cursor, "objects", "gpt")
+
+
+def test_what_a_query_says_cannot_be_taken_for_a_position() -> None:
+    """Nor for another part of what the cursor is bound to."""
+    whole = CURSORS.seal([1], "list", "q\x1emore")
+    data = base64.urlsafe_b64decode(whole + "=" * (-len(whole) % 4))
+    moved = base64.urlsafe_b64encode(data[:12] + b"more\x1e" + data[12:]).decode()
+    for cursor, bound in ((moved, ("list", "q")), (CURSORS.seal([1], "a\x1fb"), ("a", "b"))):
+        with pytest.raises(Malformed):
+            CURSORS.open(cursor, *bound)
