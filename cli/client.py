@@ -1,5 +1,6 @@
 """The gateway as the commands call it: patience with a busy one, one sentence for what fails."""
 
+import hashlib
 import io
 import sys
 import threading
@@ -135,6 +136,7 @@ class Gateway:
         fields: Mapping[str, str],
         *,
         key: str | None = None,
+        name: str | None = None,
         progress: Callable[[int], None] = lambda _: None,
     ) -> Json:
         """Send one file; returns: the state of its request.
@@ -143,6 +145,7 @@ class Gateway:
             path: the file.
             fields: form fields such as title, metadata (JSON text) and type.
             key: idempotency key; a new one if absent, so that repeats are harmless either way.
+            name: what the document's file is called; as the file if absent.
             progress: told how many bytes have been read so far.
 
         Raises:
@@ -156,7 +159,7 @@ class Gateway:
                 return self._client.post(
                     "/v1/documents",
                     data=dict(fields),
-                    files={"file": (path.name, file)},
+                    files={"file": (name or path.name, file)},
                     headers=headers,
                 )
 
@@ -166,14 +169,44 @@ class Gateway:
             sentence = f"{path} cannot be read: {error.strerror}"
             raise Refusal(sentence, status=0, code="unreadable") from None
 
+    def download(self, path: str, target: Path) -> str:
+        """Write what a call answers with into a file, piece by piece.
+
+        Returns: the SHA-256 of the bytes, hexadecimal.
+
+        Raises:
+            Refusal: the gateway answered with a problem; the file is not touched.
+            Failure: it does not answer, or not to the end.
+        """
+        digest = hashlib.sha256()
+
+        def fetch() -> httpx2.Response:
+            with self._client.stream("GET", path) as response:
+                if response.status_code >= _PROBLEM:
+                    response.read()
+                    return response
+                with target.open("wb") as file:
+                    for piece in response.iter_bytes():
+                        digest.update(piece)
+                        file.write(piece)
+            return response
+
+        response = self._patient(fetch)
+        if response.status_code >= _PROBLEM:
+            _checked(response)
+        return digest.hexdigest()
+
     def _patiently(self, send: Callable[[], httpx2.Response]) -> Json:
+        return _checked(self._patient(send))
+
+    def _patient(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
         end = time.monotonic() + self._patience_s
         while True:
             response = self._answer(send)
             pause = _pause(response)
             patient = time.monotonic() + pause < end and not self._leaving.is_set()
             if response.status_code not in _BUSY or not patient:
-                return _checked(response)
+                return response
             if response.status_code == _TOO_MANY and not self._told:
                 self._told = True
                 self._tell(f"The gateway limits calls; waiting {pause:.0f} s, later without a word")

@@ -21,6 +21,7 @@ from cli.commands import (
     roles,
     search,
     topics,
+    transfer,
     verification,
 )
 from cli.errors import sentences
@@ -61,6 +62,8 @@ app.add_typer(keys.app, name="keys")
 app.command()(verification.verify)
 app.command()(replay.replay)
 app.add_typer(backup.app, name="backup")
+app.command()(transfer.export)
+app.command("import")(transfer.import_)
 app.command()(index.reindex)
 app.command()(search.search)
 app.command()(demo.demo)

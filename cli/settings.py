@@ -41,6 +41,12 @@ class CommandLineSettings(_GatewayAddress):
         return self.api_key
 
 
+class TenantSettings(CommandLineSettings):
+    """What the commands that work on a whole tenant need to know."""
+
+    gpt_id: str = Field(default="demo", description="The tenant that the API key opens.")
+
+
 class AdministrationSettings(_GatewayAddress):
     """What the commands that administer GPTs and their keys need to know."""
 

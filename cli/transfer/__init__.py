@@ -1,0 +1,1 @@
+"""A tenant as a folder of JSON Lines and files: written by an export, read by an import."""
