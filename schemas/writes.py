@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 
+from schemas.json_kinds import Truth, Whole
 from schemas.messages import Message
+from schemas.tenants import Quota
 
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
 MAX_BODY_BYTES = 256 * 1024
@@ -29,7 +31,7 @@ Key = Annotated[
 Body = dict[str, JsonValue]
 Pointer = Annotated[str, StringConstraints(max_length=256, pattern=r"^(/([^~]|~[01])*)?$")]
 Language = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(LANGUAGES)})$")]
-Seconds = Annotated[int, Field(ge=1, le=MAX_TTL_S)]
+Seconds = Annotated[Whole, Field(ge=1, le=MAX_TTL_S)]
 
 
 class Target(Message):
@@ -129,13 +131,13 @@ class TextIndex(Message):
     language: Language = Field(
         default="simple", description="Postgres text-search configuration, such as english."
     )
-    fragments: bool = Field(default=False, description="Find parts of words too (trigrams).")
+    fragments: Truth = Field(default=False, description="Find parts of words too (trigrams).")
 
 
 class Indexes(Message):
     """Which filters of a collection an index serves."""
 
-    equality: bool = Field(
+    equality: Truth = Field(
         default=False, description="A GIN index for equality anywhere in the body."
     )
     ordered: tuple[Pointer, ...] = Field(
@@ -156,8 +158,8 @@ class DefineCollection(Message):
     indexes: Indexes | None = None
     keep_versions: Annotated[int, Field(ge=0, le=MAX_VERSIONS)] | None = None
     default_ttl_s: Seconds | None = None
-    max_objects: Annotated[int, Field(ge=0)] | None = None
-    max_bytes: Annotated[int, Field(ge=0)] | None = None
+    max_objects: Quota | None = None
+    max_bytes: Quota | None = None
     given: tuple[
         Literal[
             "description",

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.api.model import Input, Output
+from schemas.json_kinds import Truth, Whole
 from schemas.problems import FieldError
+from schemas.tenants import Quota
 from schemas.writes import (
     MAX_OPERATIONS,
     MAX_VERSIONS,
@@ -33,7 +35,9 @@ OptionalKey = Annotated[
 TTL = Annotated[
     Seconds | None, Field(description="Seconds until it is deleted by itself, from now on.")
 ]
-IfVersion = Annotated[int | None, Field(ge=0, description="Only if this is its version, else 412.")]
+IfVersion = Annotated[
+    Whole | None, Field(ge=0, description="Only if this is its version, else 412.")
+]
 Description = Annotated[str, StringConstraints(max_length=2000)]
 
 
@@ -64,15 +68,15 @@ class CollectionChange(Input):
     indexes: CollectionIndexes | None = Field(
         default=None, description="Which filters an index serves."
     )
-    keep_versions: int | None = Field(
+    keep_versions: Whole | None = Field(
         default=None, ge=0, le=MAX_VERSIONS, description="Earlier versions kept of each object."
     )
     default_ttl_s: Seconds | None = Field(
         default=None, description="Lifetime of objects that name none, seconds."
     )
-    max_objects: int | None = Field(default=None, ge=0, description="Most objects it may have.")
-    max_bytes: int | None = Field(default=None, ge=0, description="Most bytes of all its bodies.")
-    check_stored: bool = Field(
+    max_objects: Quota | None = Field(default=None, description="Most objects it may have.")
+    max_bytes: Quota | None = Field(default=None, description="Most bytes of all its bodies.")
+    check_stored: Truth = Field(
         default=False, description="Refuse a schema that a stored object does not fit."
     )
     if_version: IfVersion = None
@@ -191,14 +195,14 @@ class BatchOperation(Input):
     )
     ttl_s: TTL = None
     if_version: IfVersion = None
-    if_absent: bool = Field(default=False, description="With put: only if there is none yet.")
+    if_absent: Truth = Field(default=False, description="With put: only if there is none yet.")
 
 
 class BatchInput(Input):
     """Operations on one collection, in their order."""
 
     operations: list[BatchOperation] = Field(min_length=1, max_length=MAX_OPERATIONS)
-    atomic: bool = Field(default=False, description="All or none; else each on its own.")
+    atomic: Truth = Field(default=False, description="All or none; else each on its own.")
 
 
 class OperationProblem(Output):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from schemas.api.model import Input, Metadata, Output, Text
+from schemas.json_kinds import Whole
 from schemas.problems import Problem
 from schemas.states import Status, StepState
 
@@ -72,7 +73,7 @@ class DocumentPatch(Input):
     fields: Metadata | None = Field(
         default=None, description="Corrected fields by name; null clears one, others stay."
     )
-    if_version: int | None = Field(
+    if_version: Whole | None = Field(
         default=None, ge=1, description="Refuse unless the document has this version (or If-Match)."
     )
 

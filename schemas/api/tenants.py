@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from schemas.api.model import Input, Moment, Output, storable
 from schemas.envelope import GptId
+from schemas.json_kinds import Whole
 from schemas.rate_limits import KeyRateLimits
 from schemas.tenants import Name, Quota, Scope
 
@@ -86,7 +87,7 @@ class ApiKeyInput(Input):
 class RotateInput(Input):
     """How one key takes another one's place; name, scopes, subject and limits stay."""
 
-    overlap_s: int = Field(
+    overlap_s: Whole = Field(
         default=DEFAULT_OVERLAP_S,
         ge=0,
         le=MAX_OVERLAP_S,

@@ -1,0 +1,16 @@
+"""Numbers and booleans of JSON bodies: Pydantic alone would also make them from each other."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Strict
+
+
+def _number(value: object) -> object:
+    # A quota of false would be one of 0.
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number, without quotation marks")  # noqa: TRY004 - for Pydantic
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+Truth = Annotated[bool, Strict()]
