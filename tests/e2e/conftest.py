@@ -20,6 +20,7 @@ class ClientSettings(SharedSettings, KafkaSettings):
 
     gateway_url: str = Field(default="http://127.0.0.1:8080")
     api_key: SecretStr
+    admin_key: SecretStr
 
 
 @pytest.fixture(scope="session")

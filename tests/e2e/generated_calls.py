@@ -1,0 +1,37 @@
+"""What Schemathesis cannot know of the calls that it makes up: keys of repeats, others' tenants."""
+
+import os
+import re
+import uuid
+from typing import Any
+
+import schemathesis
+
+_OWN = os.environ["GENERATED_GPT"]  # noqa: TID251 - the test that starts it hands it over so
+_ADMIN = "/v1/admin/"
+_GPT_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
+_created = set[str]()
+
+
+@schemathesis.hook
+def before_call(_: schemathesis.HookContext, case: schemathesis.Case[Any], **__: Any) -> None:
+    """Let no call repeat another one's idempotency key, nor change tenants of other tests."""
+    for given, name in ((case.headers, "Idempotency-Key"), (case.query, "idempotency_key")):
+        if given and isinstance(given.get(name), str) and given[name].isalnum():
+            given[name] = uuid.uuid4().hex
+    if not case.operation.path.startswith(_ADMIN):
+        return
+    gpt_id = case.path_parameters.get("gpt_id")
+    if isinstance(gpt_id, str) and _GPT_ID.fullmatch(gpt_id) and gpt_id not in _created:
+        case.path_parameters["gpt_id"] = _OWN if case.method != "DELETE" else uuid.uuid4().hex
+
+
+@schemathesis.hook
+def after_call(
+    _: schemathesis.HookContext,
+    case: schemathesis.Case[Any],
+    response: schemathesis.Response,
+) -> None:
+    """Note the tenants that were made up; these may be changed and deleted."""
+    if case.operation.label == f"POST {_ADMIN}gpts" and response.status_code == 201:
+        _created.add(response.json()["gpt_id"])
