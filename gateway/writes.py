@@ -17,12 +17,21 @@ from gateway.submission import Order, claim, fingerprint, submit
 from schemas.api.requests import RequestState
 from schemas.states import FINAL, Status
 from schemas.topics import MAX_MESSAGE_BYTES, WRITE_COLLECTION
-from schemas.writes import Operation, WriteBatch, WriteCollection
+from schemas.writes import (
+    DefineCollection,
+    Operation,
+    PatchObject,
+    WriteBatch,
+    WriteCollection,
+)
 
 JSON: Final = "application/json"
 NO_CONTENT: Final = 204
 _HEADERS_BYTES: Final = 16 * 1024
 """What the headers of a record take at most."""
+
+_LARGE: Final = (WriteBatch, PatchObject, DefineCollection)
+"""Operations that are not bounded by the size of one object."""
 
 _OBJECT: Final = (
     "id",
@@ -44,11 +53,11 @@ async def ordered(state: State, call: Call, name: str, operation: Operation) -> 
 
     Raises:
         RequestFailed: it failed; the client gets its problem as the answer.
-        TooLarge: the operations of a batch do not fit one record.
+        TooLarge: it does not fit one record.
     """
     message = WriteCollection(collection=name, operation=operation)
     asked = message.model_dump(mode="json")
-    if isinstance(operation, WriteBatch):
+    if isinstance(operation, _LARGE):
         _check_record(message)
     order = Order(
         topic=WRITE_COLLECTION,
@@ -136,6 +145,6 @@ def _check_record(message: WriteCollection) -> None:
     limit = MAX_MESSAGE_BYTES - _HEADERS_BYTES
     if size > limit:
         raise TooLarge(
-            f"the operations have {size} bytes together, above the limit of {limit}; "
-            "send them as several batches"
+            f"what is asked has {size} bytes as a record, above the limit of {limit}; "
+            "ask it in several calls"
         )

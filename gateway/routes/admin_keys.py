@@ -12,6 +12,7 @@ from gateway.errors import InvalidInput
 from gateway.lists import DEFAULT_LIMIT, CursorQuery, LimitQuery, link_next
 from gateway.queries import tenants
 from gateway.routes.admin_gpts import GptPath
+from schemas.api.model import LAST_YEAR
 from schemas.api.requests import RequestState
 from schemas.api.tenants import (
     ApiKeyInput,
@@ -27,6 +28,7 @@ router = APIRouter(prefix="/v1/admin/gpts/{gpt_id}", tags=["admin"], route_class
 _LIST: Final = "admin-keys"
 _CHANGED: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}}
 _ISSUED: Final[dict[int | str, dict[str, Any]]] = {202: {"model": IssuedKey}}
+_LATEST: Final = datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
 KeyPath = Annotated[str, Path(pattern=KEY_ID_PATTERN, description="Id of the key.")]
 
 
@@ -120,4 +122,4 @@ def _as_long(old: KeyFacts, now: datetime) -> datetime | None:
     """Returns: when a key ends that lives from now as long as another one was to."""
     if old.expires_at is None or old.created_at is None:
         return None
-    return now + (old.expires_at - old.created_at)
+    return now + min(old.expires_at - old.created_at, _LATEST - now)

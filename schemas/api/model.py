@@ -1,6 +1,7 @@
 """What all HTTP bodies share: strict inputs, whole outputs."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -68,10 +69,19 @@ def _written(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
+def _in_calendar(value: datetime) -> datetime:
+    # In UTC it must still be in a year that Python knows, or nobody could read it again.
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"must be in a year from {FIRST_YEAR} to {LAST_YEAR}")
+    return value
+
+
+FIRST_YEAR: Final = 2
+LAST_YEAR: Final = 9998
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:", re.ASCII)
 
 Text = Annotated[
     str, AfterValidator(storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})
 ]
-Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_calendar)]
 Metadata = Annotated[dict[str, JsonValue], Field(max_length=64), AfterValidator(_fits)]
