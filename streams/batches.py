@@ -1,7 +1,7 @@
 """Working off batches: all records that are there, in one transaction, each with its own outcome.
 
 Where a batch fails as a whole, each of its records is tried alone, in their order, so that a bad
-one stops nothing but itself.
+one stops nothing but itself. One that may have been too much for a transaction is halved.
 """
 
 import time
@@ -14,7 +14,7 @@ import structlog
 from streams import failures, metrics
 from streams.batch_ledger import BatchLedger, Turn
 from streams.endings import Claimed, Ending, Settled
-from streams.errors import Fenced, GiveWay, InvalidMessage
+from streams.errors import DependencyDown, Fenced, GiveWay, InvalidMessage
 from streams.failures import Failure
 from streams.runner import Runner
 from streams.stage import BatchStage, Record
@@ -76,21 +76,38 @@ class Batches:
             return await self._committed(stage, turns)
         except GiveWay:
             raise
+        except DependencyDown as error:
+            # The same batch could take too long each time; half of it takes half as long.
+            await self._halting(turns, error)
+            middle = len(turns) // 2
+            parts = [turns[:middle], turns[middle:]]
         except Exception as error:
             if len(turns) == 1:
                 return await self._alone(stage, turns[0], error)
             log.exception("batch divided", stage=stage.name, records=len(turns))
-        return [record for turn in turns for record in await self._together(stage, [turn])]
+            parts = [[turn] for turn in turns]
+        return [record for part in parts for record in await self._together(stage, part)]
+
+    async def _halting(self, turns: Sequence[Turn], error: DependencyDown) -> None:
+        """Say that a batch is to be halved, and pause before. Raises: GiveWay."""
+        metrics.WAITS.labels(error.dependency).inc()
+        log.warning(
+            "batch halved", dependency=error.dependency, reason=error.detail, records=len(turns)
+        )
+        await self._runner.pause(turns[0].record, self._runner.patience.first_seconds)
 
     async def _committed(self, stage: BatchStage[Any], turns: Sequence[Turn]) -> list[Record]:
+        """Commit; one record alone waits for Postgres. Raises: DependencyDown: several do not."""
+
         async def commit() -> tuple[tuple[Record, ...], ...]:
             async with self._runner.gate.beside_others():
                 return await self._ledger.commit(stage, turns)
 
         first = turns[0].record
+        single = len(turns) == 1
         while True:
             try:
-                made = await self._runner.patiently(first, commit)
+                made = await (self._runner.patiently(first, commit) if single else commit())
             except Fenced:
                 await self._runner.pause(first, self._runner.patience.first_seconds)
             else:

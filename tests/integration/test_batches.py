@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas import topics
@@ -19,7 +19,7 @@ from streams import failures
 from streams.batch_ledger import BatchLedger
 from streams.batches import Batches
 from streams.clients.postgres import Database
-from streams.errors import GiveWay
+from streams.errors import DependencyDown, GiveWay
 from streams.ledger import Ledger
 from streams.retries import Attempts
 from streams.runner import Patience, Runner
@@ -165,6 +165,32 @@ async def test_the_same_request_twice_in_a_batch_is_worked_off_once(world: World
     assert world.publisher.topics().count("results") == 2
 
 
+async def test_of_two_requests_of_one_key_the_first_is_done(world: World) -> None:
+    """What comes with the same idempotency key but another body changes nothing."""
+    first = world.record("a")
+    await world.run(first, world.record("b", request_id=asked(first)))
+
+    assert world.batches_seen == [["a"]]
+    assert await world.kept() == ["a"]
+
+
+async def test_a_batch_that_takes_too_long_is_halved(world: World) -> None:
+    """What no transaction can hold is committed in parts, in its order."""
+    records = [world.record(note) for note in "abcde"]
+
+    async def too_long() -> None:
+        if len(world.batches_seen[-1]) > 2:
+            raise DependencyDown("postgres", "a transaction did not end within 45 s")
+
+    world.meanwhile = too_long
+    await world.run(*records)
+
+    assert world.batches_seen == [[*"abcde"], [*"ab"], [*"cde"], [*"c"], [*"de"]]
+    assert await world.kept() == [*"abcde"]
+    answered = [each.key for each in world.publisher.records if each.topic == "results"]
+    assert answered == [asked(record).encode() for record in records]
+
+
 async def test_a_bad_record_stops_nothing_but_itself(world: World) -> None:
     """The batch is divided; the bad one is tried once more and is then a dead letter."""
     good, bad, other = world.record("a"), world.record("bug"), world.record("b")
@@ -207,6 +233,22 @@ async def test_a_dead_record_that_is_sent_again_is_worked_off(world: World) -> N
     assert await world.answers() == {asked(bad): "completed"}
     steps = await world.rows(select(STEPS.c.state).where(STEPS.c.gpt_id == world.gpt_id))
     assert [row.state for row in steps] == ["done"]
+
+
+async def test_a_step_whose_worker_died_while_it_made_a_dead_letter_goes_on(world: World) -> None:
+    """It was claimed for its end; once that claim's lease is over, the record is worked off."""
+    bad = world.record("bug")
+    await world.run(bad)
+    claimed = {"state": "working", "attempt": 1, "lease_until": func.now(), "outputs": None}
+    async with world.database.transaction() as connection:
+        await connection.execute(
+            update(STEPS).where(STEPS.c.gpt_id == world.gpt_id).values(**claimed)
+        )
+    await world.run(world.record("good now", attempt=1, request_id=asked(bad)))
+
+    assert await world.answers() == {asked(bad): "completed"}
+    steps = await world.rows(select(STEPS).where(STEPS.c.gpt_id == world.gpt_id))
+    assert [(row.state, row.lease_until) for row in steps] == [("done", None)]
 
 
 async def test_a_zombie_writes_nothing(world: World) -> None:
