@@ -26,6 +26,7 @@ _EXPONENT_FROM: Final = 1e16
 _OPERATION_STEPS: Final = 50
 _MOST_COPIED: Final = 4 * MAX_BODY_BYTES
 """What the operations of one JSON Patch may write together, however much of it they remove."""
+_TOO_DEEP: Final = "it meets what the operations before it have nested too deep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,10 @@ def patched(
     document: Any = value
     written = 0
     for place, operation in enumerate(operations):
-        writes = _writes(document, operation)
+        try:
+            writes = _writes(document, operation)
+        except RecursionError as error:
+            raise _unpatched("invalid_patch", 422, place, _TOO_DEEP) from error
         written += len(writes)
         effort.spend(_OPERATION_STEPS + count(writes))
         if written > _MOST_COPIED:
@@ -112,6 +116,8 @@ def patched(
             document = jsonpatch.JsonPatch([operation]).apply(document, in_place=True)
         except jsonpatch.JsonPatchTestFailed as error:
             raise _unpatched("patch_test_failed", 409, place, "the test failed") from error
+        except RecursionError as error:
+            raise _unpatched("invalid_patch", 422, place, _TOO_DEEP) from error
         except (jsonpatch.JsonPatchException, JsonPointerException) as error:
             raise _unpatched("invalid_patch", 422, place, str(error)) from error
         # The library lets these out where a pointer leads through a scalar or the types do not fit.

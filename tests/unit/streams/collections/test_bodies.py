@@ -174,6 +174,25 @@ def test_a_patch_that_doubles_and_doubles_ends() -> None:
     assert caught.value.status == 413
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"op": "copy", "from": "/a", "path": "/b"},
+        {"op": "test", "path": "/a", "value": 1},
+        {"op": "move", "from": "/a", "path": "/b"},
+    ],
+)
+def test_a_patch_that_nests_and_nests_is_answered(last: dict[str, Any]) -> None:
+    """Each operation nests a few levels, all of them more than Python follows: a no, not a bug."""
+    value: dict[str, Any] = {}
+    for _ in range(60):
+        value = {"a": value}
+    nest = [{"op": "add", "path": "/a" * (61 * at + 1), "value": value} for at in range(30)]
+    with pytest.raises(Rejected) as caught:
+        bodies.of(patched({}, *nest, last))
+    assert caught.value.status in {409, 422}
+
+
 def test_the_effort_of_a_request_has_an_end() -> None:
     """What is small may be done often, what is large a few times."""
     effort = Effort(1000)
