@@ -27,8 +27,10 @@ def stage(database: Database, models: Embeds, index: SearchIndex, ids: Ids) -> S
             raise InvalidMessage("foreign_object", "The id is not of an object of this tenant.")
         content = await objects.find(message.object_id)
         while content is not None:
-            if content.version > message.version:
-                return Outcome()  # The record of that version is on its way.
+            # The record of a newer version is on its way, unless its collection is not searched
+            # any more: then there is none, and this one removes what the index holds.
+            if content.version > message.version and content.origin is not None:
+                return Outcome()
             await objects.expect(content)
             await targets.put(models, content)
             before, content = content, await objects.find(message.object_id)

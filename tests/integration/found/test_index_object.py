@@ -145,6 +145,15 @@ async def test_what_was_deleted_may_come_back(diary: Diary) -> None:
     assert [each["_v"] for each in (await diary.world.entries(object_id)).values()] == [3]
 
 
+async def test_a_change_of_what_is_not_searched_any_more_leaves_no_entries(diary: Diary) -> None:
+    """It tells search nothing, so that the record of the version before removes them."""
+    object_id = await diary.add(BODY)
+    await _hide(diary, object_id)
+    await diary.change(object_id, body={"text": "It snowed."})
+    await diary.index(object_id, 1)
+    assert await diary.world.entries(object_id) == {}
+
+
 async def test_a_row_that_was_removed_takes_its_entries_along(diary: Diary) -> None:
     """Those too that were written a moment ago; the version that a record names is of no matter."""
     object_id = await diary.add({"text": LONG})
