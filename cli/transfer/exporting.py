@@ -57,6 +57,8 @@ def export(gateway: Gateway, gpt_id: str, folder: Path, *, as_json: bool) -> Non
             _Export(gateway, standing, root).run()
             made = _finished(standing, root)
             root.rename(folder)
+        for name in (PROGRESS, _LOCK):
+            (folder / name).unlink()
     except OSError as error:
         raise Failure(f"{error.filename or root} cannot be written: {error.strerror}") from None
     _report(made, standing.troubles, folder, as_json=as_json)
@@ -153,8 +155,6 @@ def _finished(standing: Standing, root: Path) -> Manifest:
         file_bytes=sum((root / name).stat().st_size for name in kept),
     )
     (root / MANIFEST).write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    for name in (PROGRESS, _LOCK):
-        (root / name).unlink()
     return made
 
 

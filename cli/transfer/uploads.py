@@ -16,8 +16,6 @@ from cli.transfer.report import Report
 from schemas.states import Status
 
 _TYPE: Final = "type"
-_NOT_GIVEN: Final = ("name", "version")
-"""What of a type's definition the path and the gateway say."""
 
 
 class Uploads:
@@ -31,11 +29,11 @@ class Uploads:
     def define(self, types: list[TypeLine]) -> None:
         """Create or replace document types. Raises: Failure: the gateway does not answer."""
         for one in types:
-            body = {key: value for key, value in one.definition.items() if key not in _NOT_GIVEN}
             path = f"/v1/document-types/{one.name}"
-            key = self._journal.key(path, json.dumps(body, sort_keys=True))
+            key = self._journal.key(path, json.dumps(one.definition, sort_keys=True))
             try:
-                settled(self._gateway, self._gateway.call("PUT", path, body=body, key=key))
+                answer = self._gateway.call("PUT", path, body=one.definition, key=key)
+                settled(self._gateway, answer)
             except Refusal as refusal:
                 self._refused(f"the document type {one.name}", refusal)
             else:

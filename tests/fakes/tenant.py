@@ -128,8 +128,7 @@ class FakeTenant:
             state = {"status": "completed", "result": {}, "status_url": "/v1/requests/1"}
             return httpx2.Response(200, json=state)
         if name:
-            definition = {"name": name, "version": 3, **self.types[name]}
-            return httpx2.Response(200, json={"name": name, "definition": definition})
+            return httpx2.Response(200, json={"name": name, "definition": self.types[name]})
         items = [{"name": each, "source": "own"} for each in self.types]
         return httpx2.Response(
             200, json={"items": [{"name": "invoice", "source": "built-in"}, *items]}

@@ -32,7 +32,7 @@ def source() -> FakeTenant:
     tenant.objects["diary"][1]["key"] = "a b ä"
     tenant.put("diary", {"n": 3}, expires_at=later(hours=1))
     tenant.define("empty")
-    tenant.types["recipe"] = {"title": "Recipe", "fields": {"properties": {}}}
+    tenant.types["recipe"] = {"name": "recipe", "version": 3, "fields": {"properties": {}}}
     corrections = [{"name": "total", "value": 1}, {"name": "total", "value": 10**20}]
     letter = tenant.upload("../ä b.eml", b"From: me", title="T", corrections=corrections)
     tenant.upload("attached.pdf", b"%PDF", parent_id=letter)
