@@ -1,7 +1,9 @@
 """The whole product: gateway, workers and servers run; the tests are its client."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from schemas.settings import KafkaSettings, SharedSettings
 
 SAMPLES = Path(__file__).parents[2] / "examples" / "documents"
 PATIENCE_SECONDS = 120
+UNLIMITED = {"name": "calls", "rate_limits": "none"}
+"""A key for tests that call as fast as they can."""
 
 
 class ClientSettings(SharedSettings, KafkaSettings):
@@ -40,6 +44,55 @@ def api(settings: ClientSettings) -> Iterator[httpx2.Client]:
         trust_env=False,
     ) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def admin(settings: ClientSettings) -> Iterator[httpx2.Client]:
+    """A client that administers."""
+    key = settings.admin_key.get_secret_value()
+    with httpx2.Client(
+        base_url=settings.gateway_url,
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=60,
+        trust_env=False,
+    ) as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A tenant that one test has for itself."""
+
+    gpt_id: str
+    key: str
+
+    @property
+    def collections(self) -> str:
+        """The path of its collections."""
+        return f"/v1/gpts/{self.gpt_id}/collections"
+
+
+NewTenant = Callable[[], Tenant]
+
+
+@pytest.fixture(scope="session")
+def new_tenant(admin: httpx2.Client) -> NewTenant:
+    """Makes a tenant, and a key without limits."""
+
+    def make() -> Tenant:
+        gpt_id = f"e2e-{uuid.uuid4().hex[:12]}"
+        made(admin.post("/v1/admin/gpts", json={"gpt_id": gpt_id}))
+        key = made(admin.post(f"/v1/admin/gpts/{gpt_id}/keys", json=UNLIMITED))
+        return Tenant(gpt_id, key["key"])
+
+    return make
+
+
+def made(response: httpx2.Response) -> dict[str, Any]:
+    """Returns: what a call has made."""
+    assert response.is_success, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
 
 
 Until = Callable[[Callable[[], Any]], Any]
