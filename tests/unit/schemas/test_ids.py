@@ -5,7 +5,7 @@ import pytest
 from schemas.ids import REQUEST, Ids
 
 IDS = Ids("a secret of sixteen")
-MINTED = IDS.mint(REQUEST, "diary")
+MINTED = IDS.derive(REQUEST, "diary", "one")
 
 
 def test_an_id_is_its_tenants() -> None:
