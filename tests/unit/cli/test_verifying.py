@@ -54,6 +54,7 @@ def test_machines_read_a_line_a_difference(capsys: pytest.CaptureFixture[str]) -
         "subject": "doc_1",
         "gpt_id": "demo",
         "document_id": "doc_1",
+        "collection_id": None,
         "detail": "version 2",
         "certain": True,
         "remedy": BEHIND.remedy,
