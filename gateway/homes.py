@@ -34,7 +34,8 @@ async def located(state: State, caller: Principal, action: Action, object_id: st
     """
     check_id(state, caller, object_id)
     found = await objects.located(state.direct, caller, object_id)
-    if found is None:
+    # Repeats of changes get their first answers; nothing of a deleted collection can be read.
+    if found is None or (action == "read" and not found.shelved):
         raise no_object()
     check_scope(caller, action, found.collection)
     return found

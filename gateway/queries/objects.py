@@ -40,7 +40,7 @@ ORDER BY coalesce(o.subject, '') LIMIT 1
 """
 _WHERE: Final = """
 SELECT c.name, o.version, c.deleted_at IS NULL AND o.deleted_at IS NULL
-       AND (o.expires_at IS NULL OR o.expires_at > now())
+       AND (o.expires_at IS NULL OR o.expires_at > now()), c.deleted_at IS NULL
 FROM tenant_objects o JOIN collections c ON c.collection_id = o.collection_id
 WHERE o.object_id = %s AND o.gpt_id = %s"""
 
@@ -58,11 +58,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """In which collection an object is or was; `alive`: it still is."""
+    """In which collection an object is or was; `alive`: it still is; `shelved`: the collection is.
+
+    What a deleted collection held stays for a while, until it has been removed.
+    """
 
     collection: str
     version: int
     alive: bool
+    shelved: bool
 
 
 async def by_id(direct: Direct, principal: Principal, object_id: str) -> Found | None:

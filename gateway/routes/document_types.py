@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gateway.answers import succeeded
 from gateway.deps import CallDep, CallerDep, SecuredRoute, StateDep
 from gateway.documents import known
-from gateway.errors import InvalidInput
+from gateway.errors import Forbidden, InvalidInput
 from gateway.invalid import invalid_input
 from gateway.queries import document_types
 from gateway.submission import Order, claim, fingerprint, submit
@@ -71,6 +71,8 @@ async def put_document_type(
     call: CallDep,
 ) -> RequestState:
     """Creates or replaces a document type of your own; waits 10 s by default. No code is needed."""
+    if call.principal.subject is not None:
+        raise Forbidden("a key that is bound to an end user cannot change the GPT's document types")
     definition = _definition({"name": name, **body})
     if definition["name"] != name:
         raise InvalidInput.at("/name", "must be the name in the path, or left out")

@@ -236,3 +236,13 @@ async def test_a_disabled_gpt_takes_no_calls(
     """Its keys are valid, and told what is the matter."""
     answer = await _ask(client, rows, method, path, scoped["disabled"])
     assert _refused(answer, 403, "gpt_disabled"), answer.text
+
+
+async def test_an_end_users_key_does_not_change_what_is_everyones(
+    client: httpx2.AsyncClient, bearer: Bearer
+) -> None:
+    """Document types are the GPT's, as its collections are."""
+    answer = await client.put(
+        "/v1/document-types/receipt", json={"fields": []}, headers=bearer(subject="ann")
+    )
+    assert _refused(answer, 403, "forbidden"), answer.text

@@ -236,3 +236,14 @@ async def test_where_finds_the_same_with_and_without_indexes(
     shelf.pretend(object_count=100_000)
     found = await everything(api, shelf, where=json.dumps(where), limit=2)
     assert " ".join(ids[one["id"]] for one in found) == expected
+
+
+async def test_nothing_of_a_deleted_collection_is_read(
+    api: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    """Neither an object nor its versions, though its rows are still there."""
+    url = f"/v1/objects/{shelf.put({'secret': True})}"
+    paths = (url, f"{url}/versions", f"{url}/versions/1")
+    assert [(await api.get(path)).status_code for path in paths] == [200, 200, 200]
+    shelf.pretend(deleted_at=datetime.now(UTC))
+    assert [(await api.get(path)).status_code for path in paths] == [404, 404, 404]
