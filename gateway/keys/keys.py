@@ -27,7 +27,7 @@ _AWAY_S: Final = 1.0
 """After a read that failed, so long nobody waits for another."""
 
 _AT_ONCE: Final = 4
-"""Reads at once, so that a flood of keys leaves connections to those who have one."""
+"""Reads at once, of keys that are remembered and of others, so that a flood leaves connections."""
 
 _NOBODYS: Final = secrets.token_bytes(32)
 """Stands for the hash of a key that nobody has: it is compared all the same."""
@@ -72,6 +72,7 @@ class Keys:
         self._in_outage = metrics.key_checks.labels("outage")
         self._reads: dict[bytes, asyncio.Task[Known | None]] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns_of_known = asyncio.Semaphore(_AT_ONCE)
         self._away_until = 0.0
 
     def remembered(self, text: str) -> Principal | None:
@@ -145,7 +146,9 @@ class Keys:
             task.exception()
 
     async def _read(self, sent: bytes, key: Key) -> Known | None:
-        async with self._turns:
+        # Whoever sends many keys that nobody has does not stand before those that were valid.
+        remembered = self._memory.find(sent) is not None
+        async with self._turns_of_known if remembered else self._turns:
             row, began_at = await self._row(key.key_id)
         self._from_database.inc()
         kept = _NOBODYS if row is None else row[0]

@@ -113,6 +113,28 @@ async def test_nobody_joins_a_read_that_began_long_ago(world: World) -> None:
         await second
 
 
+async def test_a_flood_of_strangers_does_not_keep_a_known_key_waiting(world: World) -> None:
+    """Its row is read anew beside theirs, of which a few are read at once."""
+    await world.ask()
+    world.now += 1
+    world.server.held = True
+    strangers = [await world.later(mint("test")) for _ in range(20)]
+    asked = world.server.asked
+    known = await world.later()
+    assert (asked, world.server.asked) == (5, 6)
+    for call in strangers:
+        call.cancel()
+    while not known.done():
+        world.server.execute()
+        world.server.deliver()
+        await asyncio.sleep(0)
+    assert (await known).gpt_id == "demo"
+    while world.server.reads:
+        world.server.execute()
+        world.server.deliver()
+        await asyncio.sleep(0)
+
+
 async def test_whoever_goes_away_leaves_the_read_to_the_others(world: World) -> None:
     """A call that is cancelled does not take its neighbours with it."""
     world.server.held = True
