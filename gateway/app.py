@@ -7,10 +7,13 @@ from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
 
 from gateway import health as checks
 from gateway import logs, openapi, problems
+from gateway.lean import LeanRoute
 from gateway.life import Life, Server
 from gateway.metrics import Metrics
 from gateway.middleware import Edge
@@ -77,6 +80,21 @@ MODELS: Final = (
 )
 
 
+class Application(FastAPI):
+    """FastAPI with the layers around its routes that do something here."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Returns: what serves a call: the edge around the routes.
+
+        FastAPI would put handlers of errors on both sides of it, and limit bodies, which the edge
+        does; and open a stack for the files of forms, which the routes that need one do themselves.
+        """
+        served: ASGIApp = self.router
+        for each in reversed(self.user_middleware):
+            served = each.cls(served, *each.args, **each.kwargs)
+        return served
+
+
 def create_app(settings: GatewaySettings) -> FastAPI:
     """Returns: the application; its lifespan opens the clients and closes them."""
     metrics, life = Metrics(), Life()
@@ -131,7 +149,7 @@ def serve(settings: GatewaySettings) -> None:
 
 
 def _routed(lifespan: Any = None) -> FastAPI:  # noqa: ANN401 - Starlette's lifespan
-    app = FastAPI(
+    app = Application(
         title="actionstream",
         version=health.app_version(),
         openapi_url=None,
@@ -146,6 +164,8 @@ def _routed(lifespan: Any = None) -> FastAPI:  # noqa: ANN401 - Starlette's life
         for route in router.routes:
             if isinstance(route, APIRoute):
                 route.operation_id = route.name
+                if not isinstance(route, LeanRoute):
+                    route.app = AsyncExitStackMiddleware(route.app)
             # Included routers are searched twice for each call; their routes alone, once.
             app.router.routes.append(route)
     return app

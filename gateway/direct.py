@@ -96,7 +96,11 @@ class Direct:
             await connection.close()
 
     async def _read(self, tenant: str, sql: LiteralString, parameters: Parameters) -> Found:
-        async with asyncio.timeout(POOL_WAIT_S):
+        if self._free.locked():
+            async with asyncio.timeout(POOL_WAIT_S):
+                await self._free.acquire()
+        else:
+            # Nobody is waited for, so that there is nothing to end; a timer costs more than this.
             await self._free.acquire()
         connection = None
         try:

@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 from gateway.deps import SecuredRoute
 
@@ -52,6 +53,8 @@ class _Arguments:
         self._query = _parameters("query", dependant.query_params)
         self._headers = _parameters("header", dependant.header_params)
         self._request = dependant.request_param_name
+        asked = (self._path, self._query, self._headers, dependant.dependencies)
+        self.only_request = None if any(asked) else self._request
         self._inner = [
             (str(each.name), each.call, _Arguments(each)) for each in dependant.dependencies
         ]
@@ -62,7 +65,10 @@ class _Arguments:
         """Returns: the arguments by name; what is wrong with them is added to `errors`."""
         values: dict[str, Any] = {}
         for name, call, arguments in self._inner:
-            found = await arguments.of(request, query, errors)
+            if arguments.only_request is not None:
+                found = {arguments.only_request: request}
+            else:
+                found = await arguments.of(request, query, errors)
             if call is not None and not errors:
                 values[name] = await call(**found)
         for parameter in self._path:
@@ -112,3 +118,15 @@ class _Lean(APIRoute):
 
 class LeanRoute(SecuredRoute, _Lean):
     """A route that authenticates first, and then reads its parameters itself."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - FastAPI's many
+        super().__init__(*args, **kwargs)
+        handler = self.get_route_handler()
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            # FastAPI would keep stacks here of what is to be closed after the call, and handle
+            # errors once more; nothing is to be closed, and the application handles errors.
+            response = await handler(Request(scope, receive, send))
+            await response(scope, receive, send)
+
+        self.app = answer

@@ -26,6 +26,8 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        # Finding them by their labels takes longer than counting.
+        self._of_requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.in_flight = Gauge(
             "actionstream_http_in_flight", "Calls being worked on.", registry=self.registry
         )
@@ -104,6 +106,18 @@ class Metrics:
             "alone, which lets each caller have its limits once a gateway.",
             registry=self.registry,
         )
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one call that was answered, and the seconds that it took."""
+        found = self._of_requests.get((method, route, status))
+        if found is None:
+            found = (
+                self.requests.labels(method, route, str(status)),
+                self.seconds.labels(method, route),
+            )
+            self._of_requests[(method, route, status)] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def count_published(self, topic: str, outcome: str) -> None:
         """Count one record that was published, or was not."""

@@ -4,11 +4,15 @@ Pure ASGI, and outermost: whatever fails inside becomes a problem document here.
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import GatewayError, TooLarge
@@ -31,9 +35,13 @@ _SECURITY: Final = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
+_CORRELATION: Final = b"x-correlation-id"
 _QUIET: Final = frozenset({"/live", "/ready", "/metrics", "/health"})
 _UNMATCHED: Final = "(unmatched)"
 _SERVER_ERROR: Final = 500
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
 _log = structlog.get_logger("gateway.http")
 
 
@@ -43,6 +51,7 @@ class _Exchange:
 
     scope: Scope
     http_id: str
+    length: int
     began: float = field(default_factory=time.perf_counter)
     status: int = 0
     sent_bytes: int = 0
@@ -72,11 +81,15 @@ class Edge:
             return
         # Handlers leave their ids here; routers hand copies of the scope on, but this dict is one.
         scope["state"] = dict(scope.get("state", {}))
-        exchange = _Exchange(scope, uuid7().hex, body_read=not _has_body(scope))
+        has_body, length = _announced(scope)
+        exchange = _Exchange(scope, uuid7().hex, length, body_read=not has_body)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(http_id=exchange.http_id)
-        with self._metrics.in_flight.track_inprogress():
+        self._metrics.in_flight.inc()
+        try:
             await self._serve(exchange, receive, send)
+        finally:
+            self._metrics.in_flight.dec()
         self._account(exchange)
 
     async def _serve(self, exchange: _Exchange, receive: Receive, send: Send) -> None:
@@ -95,21 +108,18 @@ class Edge:
         scope = exchange.scope
         limit = self._limit(scope)
         try:
-            _refuse_too_large(scope, limit)
+            _refuse_too_large(exchange.length, limit)
             await self._app(scope, _limited(receive, limit, exchange), answering)
-        except GatewayError as error:
-            await self._fail(exchange, error, receive, answering)
         except Exception as error:
-            _log.exception("unexpected error", route=exchange.route)
-            if exchange.status:
-                raise
-            await self._fail(exchange, _unexpected(error), receive, answering)
-
-    async def _fail(
-        self, exchange: _Exchange, error: GatewayError, receive: Receive, send: Send
-    ) -> None:
-        if not exchange.status:
-            await rendered(error, exchange.scope["path"])(exchange.scope, receive, send)
+            handle = None if exchange.status else _handler(scope["app"], error)
+            if handle is not None:
+                response = await handle(Request(scope, receive), error)
+            else:
+                _log.exception("unexpected error", route=exchange.route)
+                if exchange.status:
+                    raise
+                response = rendered(_unexpected(), scope["path"])
+            await response(scope, receive, answering)
 
     def _limit(self, scope: Scope) -> int:
         if scope["path"] == UPLOAD_PATH and scope["method"] == "POST":
@@ -117,16 +127,15 @@ class Edge:
         return self._settings.max_body_bytes
 
     def _account(self, exchange: _Exchange) -> None:
-        method = exchange.scope["method"]
+        method, route = exchange.scope["method"], exchange.route
         took = time.perf_counter() - exchange.began
         status = exchange.status or 499  # the client went away before there was an answer
-        self._metrics.requests.labels(method, exchange.route, str(status)).inc()
-        self._metrics.seconds.labels(method, exchange.route).observe(took)
-        log = _log.debug if exchange.route in _QUIET and status < _SERVER_ERROR else _log.info
+        self._metrics.count_request(method, route, status, took)
+        log = _log.debug if route in _QUIET and status < _SERVER_ERROR else _log.info
         log(
             "request",
             method=method,
-            route=exchange.route,
+            route=route,
             status=status,
             duration_ms=round(took * 1000, 1),
             response_bytes=exchange.sent_bytes,
@@ -134,31 +143,46 @@ class Edge:
         )
 
 
-def _unexpected(_: Exception) -> GatewayError:
+def _handler(app: Starlette, error: Exception) -> Handler | None:
+    """Returns: what the application answers errors of this class with, or of one that it is."""
+    found = (app.exception_handlers.get(each) for each in type(error).__mro__)
+    handler: Handler | None = next(filter(None, found), None)
+    return handler
+
+
+def _unexpected() -> GatewayError:
     return GatewayError("an unexpected error; it has been logged, trying again may help")
 
 
 def _add_headers(message: Message, exchange: _Exchange) -> None:
     given = list(message.get("headers", ()))
     there = {name for name, _ in given}
-    message["headers"] = given + [one for one in _SECURITY if one[0] not in there]
-    headers = MutableHeaders(scope=message)
+    given += [one for one in _SECURITY if one[0] not in there]
     state: dict[str, Any] = exchange.scope["state"]
-    headers.setdefault("x-correlation-id", state.get("correlation_id", exchange.http_id))
+    if _CORRELATION not in there:
+        correlation_id: str = state.get("correlation_id", exchange.http_id)
+        given.append((_CORRELATION, correlation_id.encode("latin-1")))
     account: Account | None = state.get("rate_limit")
     if account is not None:
         for name, value in account.headers(time.monotonic()).items():
-            headers.append(name, value)
+            given.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+    message["headers"] = given
 
 
-def _has_body(scope: Scope) -> bool:
-    headers = Headers(scope=scope)
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+def _announced(scope: Scope) -> tuple[bool, int]:
+    """Returns: whether a call's head announces a body, and of how many bytes if it says so."""
+    has_body, length = False, 0
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            has_body = has_body or value != b"0"
+            length = int(value) if value.isdigit() else 0
+        elif name == b"transfer-encoding":
+            has_body = True
+    return has_body, length
 
 
-def _refuse_too_large(scope: Scope, limit: int) -> None:
-    length = Headers(scope=scope).get("content-length", "")
-    if length.isdecimal() and int(length) > limit:
+def _refuse_too_large(length: int, limit: int) -> None:
+    if length > limit:
         raise _too_large(limit)
 
 
