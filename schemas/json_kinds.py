@@ -1,6 +1,6 @@
 """Numbers and booleans of JSON bodies: Pydantic alone would also make them from each other."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Strict
 
@@ -12,5 +12,6 @@ def _number(value: object) -> object:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_number)]
+NUMBER: Final = BeforeValidator(_number)
+"""Stands behind the limits of a number, which it would hide from the JSON Schema before them."""
 Truth = Annotated[bool, Strict()]

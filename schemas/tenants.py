@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.envelope import GptId
-from schemas.json_kinds import Whole
+from schemas.json_kinds import NUMBER
 from schemas.messages import Message
 
 ADMIN: str = "admin"
@@ -17,7 +17,7 @@ SCOPE_PATTERN = r"^(admin|(read|write)(:[a-z][a-z0-9_-]{0,62})?)$"
 KeyId = Annotated[str, StringConstraints(pattern=KEY_ID_PATTERN)]
 Scope = Annotated[str, StringConstraints(pattern=SCOPE_PATTERN)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Quota = Annotated[Whole, Field(ge=0, le=10**15)]
+Quota = Annotated[int, Field(ge=0, le=10**15), NUMBER]
 """Most objects or bytes; above it, no disk holds them, nor in the end a column of Postgres."""
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 
-from schemas.json_kinds import Truth, Whole
+from schemas.json_kinds import NUMBER, Truth
 from schemas.messages import Message
 from schemas.tenants import Quota
 
@@ -31,7 +31,7 @@ Key = Annotated[
 Body = dict[str, JsonValue]
 Pointer = Annotated[str, StringConstraints(max_length=256, pattern=r"^(/([^~]|~[01])*)?$")]
 Language = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(LANGUAGES)})$")]
-Seconds = Annotated[Whole, Field(ge=1, le=MAX_TTL_S)]
+Seconds = Annotated[int, Field(ge=1, le=MAX_TTL_S), NUMBER]
 
 
 class Target(Message):

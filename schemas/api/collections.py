@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.api.model import Input, Output
-from schemas.json_kinds import Truth, Whole
+from schemas.json_kinds import NUMBER, Truth
 from schemas.problems import FieldError
 from schemas.tenants import Quota
 from schemas.writes import (
@@ -36,7 +36,8 @@ TTL = Annotated[
     Seconds | None, Field(description="Seconds until it is deleted by itself, from now on.")
 ]
 IfVersion = Annotated[
-    Whole | None, Field(ge=0, description="Only if this is its version, else 412.")
+    Annotated[int, Field(ge=0), NUMBER] | None,
+    Field(description="Only if this is its version, else 412."),
 ]
 Description = Annotated[str, StringConstraints(max_length=2000)]
 
@@ -68,8 +69,8 @@ class CollectionChange(Input):
     indexes: CollectionIndexes | None = Field(
         default=None, description="Which filters an index serves."
     )
-    keep_versions: Whole | None = Field(
-        default=None, ge=0, le=MAX_VERSIONS, description="Earlier versions kept of each object."
+    keep_versions: Annotated[int, Field(ge=0, le=MAX_VERSIONS), NUMBER] | None = Field(
+        default=None, description="Earlier versions kept of each object."
     )
     default_ttl_s: Seconds | None = Field(
         default=None, description="Lifetime of objects that name none, seconds."

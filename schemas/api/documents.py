@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from schemas.api.model import Input, Metadata, Output, Text
-from schemas.json_kinds import Whole
+from schemas.json_kinds import NUMBER
 from schemas.problems import Problem
 from schemas.states import Status, StepState
 
@@ -73,8 +73,8 @@ class DocumentPatch(Input):
     fields: Metadata | None = Field(
         default=None, description="Corrected fields by name; null clears one, others stay."
     )
-    if_version: Whole | None = Field(
-        default=None, ge=1, description="Refuse unless the document has this version (or If-Match)."
+    if_version: Annotated[int, Field(ge=1), NUMBER] | None = Field(
+        default=None, description="Refuse unless the document has this version (or If-Match)."
     )
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from schemas.api.model import Input, Output, Text
 from schemas.indexes import Kind
-from schemas.json_kinds import Whole
+from schemas.json_kinds import NUMBER
 from schemas.states import Status
 
 
@@ -70,7 +70,9 @@ class SearchInput(Input):
     facets: list[Facet] = Field(
         default=[], max_length=len(Facet), description="What to count hits by."
     )
-    limit: Whole = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Hits of a page.")
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), NUMBER] = Field(
+        default=DEFAULT_LIMIT, description="Hits of a page."
+    )
     cursor: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
         default=None, description="next_cursor of the page before; the rest unchanged."
     )

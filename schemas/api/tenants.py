@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from schemas.api.model import Input, Moment, Output, storable
 from schemas.envelope import GptId
-from schemas.json_kinds import Whole
+from schemas.json_kinds import NUMBER
 from schemas.rate_limits import KeyRateLimits
 from schemas.tenants import Name, Quota, Scope
 
@@ -87,10 +87,8 @@ class ApiKeyInput(Input):
 class RotateInput(Input):
     """How one key takes another one's place; name, scopes, subject and limits stay."""
 
-    overlap_s: Whole = Field(
+    overlap_s: Annotated[int, Field(ge=0, le=MAX_OVERLAP_S), NUMBER] = Field(
         default=DEFAULT_OVERLAP_S,
-        ge=0,
-        le=MAX_OVERLAP_S,
         description="Seconds for which the old key is taken too; 0: it ends at once.",
     )
     expires_at: Moment | None = Field(
