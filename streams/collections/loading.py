@@ -90,6 +90,11 @@ class Asked:
     operation: Any
 
 
+async def lock(connection: AsyncConnection, gpt_ids: Iterable[str]) -> None:
+    """Lock these tenants: first of all, where the rest of a batch is read part by part."""
+    await rows.fetch(connection, _TENANTS, (sorted(gpt_ids),))
+
+
 async def load(connection: AsyncConnection, asked: Sequence[Asked], limits: Limits) -> Loaded:
     """Returns: all that these operations can concern, locked until the transaction ends."""
     single = [

@@ -45,6 +45,8 @@ NAME: Final = "collections"
 _SILENT_SECONDS: Final = 2.0
 _TOLD: Final = 200
 """Changes that one record tells; with the longest keys and subjects they are half a MiB."""
+_TOGETHER: Final = 1000
+"""Operations that are judged together at most; all their bodies are 256 MiB at worst."""
 _COLLECTION_EVENTS: Final = {
     "created": EventType.COLLECTION_CREATED,
     "updated": EventType.COLLECTION_UPDATED,
@@ -79,10 +81,11 @@ class _Writer:
     async def write(
         self, connection: AsyncConnection, taken: Sequence[Taken[WriteCollection]]
     ) -> list[Verdict]:
+        parts = list(_parts(taken))
+        if len(parts) > 1:
+            await loading.lock(connection, {each.work.gpt_id for each in taken})
         return [
-            verdict
-            for together in _parts(taken)
-            for verdict in await self._written(connection, together)
+            verdict for together in parts for verdict in await self._written(connection, together)
         ]
 
     async def _written(
@@ -197,17 +200,19 @@ def _parts(
     """Yield the records that can be judged together.
 
     Whether stored objects fit a schema is asked of the table, which must have all that was before.
+    And all objects that are judged together are in memory at once.
     """
     together: list[Taken[WriteCollection]] = []
+    count = 0
     for each in taken:
         operation = each.message.operation
-        if isinstance(operation, DefineCollection) and operation.check_stored:
-            if together:
-                yield together
-            yield [each]
-            together = []
-        else:
-            together.append(each)
+        more = len(operation.operations) if isinstance(operation, WriteBatch) else 1
+        alone = isinstance(operation, DefineCollection) and operation.check_stored
+        if together and (alone or count + more > _TOGETHER):
+            yield together
+            together, count = [], 0
+        together.append(each)
+        count = _TOGETHER if alone else count + more
     if together:
         yield together
 

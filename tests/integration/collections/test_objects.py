@@ -337,3 +337,28 @@ async def test_earlier_versions_are_told_when_they_were_written(tenant: Tenant) 
     [version] = await tenant.rows(OBJECT_VERSIONS)
     assert version.written_at.isoformat().startswith(made["updated_at"][:19])
     assert (version.body, version.version) == ({"n": 1}, 1)
+
+
+async def test_a_batch_of_very_many_operations_is_judged_part_by_part(tenant: Tenant) -> None:
+    """Each part finds what those before it have left, in the same transaction."""
+    await tenant.define(keep_versions=0)
+    made = WriteBatch(operations=tuple(CreateObject(key=f"k{n}", body={}) for n in range(400)))
+    changed = [
+        WriteBatch(operations=tuple(MergeObject(key=f"k{n}", patch={"at": at}) for n in range(400)))
+        for at in range(2)
+    ]
+    last = DeleteObject(key="k0")
+    verdicts = await tenant.write(made, *changed, last)
+    assert [verdict.problem for verdict in verdicts] == [None] * 4
+    rows = await tenant.rows(OBJECTS, OBJECTS.c.deleted_at.is_(None))
+    assert {(row.version, row.body["at"]) for row in rows} == {(3, 1)}
+    assert len(rows) == 399
+    await tenant.check_counts()
+
+
+async def test_bytes_take_effort_however_few_values_they_are(tenant: Tenant) -> None:
+    """One request does not have Postgres write and index large texts for minutes."""
+    await tenant.define(keep_versions=0)
+    body = {"text": "x" * 250_000}
+    puts = tuple(PutObject(key="k", body={**body, "at": at}) for at in range(70))
+    assert await tenant.refused(WriteBatch(operations=puts, atomic=True)) == (422, "too_complex")
