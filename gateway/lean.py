@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from gateway.deps import SecuredRoute
@@ -130,3 +131,10 @@ class LeanRoute(SecuredRoute, _Lean):
             await response(scope, receive, send)
 
         self.app = answer
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Returns: whether a call is this route's, and what of its path is whose."""
+        # Each call is held against the routes before its own, which nearly always have other paths.
+        if not scope.get("root_path") and self.path_regex.match(scope["path"]) is None:
+            return Match.NONE, {}
+        return super().matches(scope)
