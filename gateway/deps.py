@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import Field
 
 from gateway.access import authenticate, authorise, cost_of
-from gateway.errors import Unauthorised, UnsupportedMediaType
+from gateway.errors import GptDisabled, Unauthorised, UnsupportedMediaType
 from gateway.limits.counting import count_key, count_stranger
 from gateway.principal import Principal
 from gateway.state import State
@@ -44,7 +44,7 @@ class SecuredRoute(APIRoute):
         async def secured(request: Request) -> Response:
             try:
                 request.state.principal = principal = await authenticate(request)
-            except Unauthorised:
+            except (Unauthorised, GptDisabled):
                 await count_stranger(request)
                 raise
             await count_key(request, principal, path, cost_of(request.method, path))

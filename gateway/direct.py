@@ -54,6 +54,7 @@ class Direct:
         self._options = connection_options(settings)
         self._longest = settings.statement_timeout.total_seconds() + _GRACE_S
         self._free = asyncio.Semaphore(settings.gateway_database_pool)
+        self._walks = asyncio.Semaphore(max(1, settings.gateway_database_pool // 2))
         self._idle: list[_Connection] = []
 
     async def rows(self, tenant: str, sql: LiteralString, parameters: Parameters = ()) -> Found:
@@ -81,6 +82,22 @@ class Direct:
             return await self._read(tenant, sql, parameters)
         except _GONE as error:
             raise Unavailable(AWAY) from error
+
+    async def walk(self, tenant: str, sql: LiteralString, parameters: Parameters = ()) -> Found:
+        """Returns: all rows of a statement that may look at many; raises as `rows` does.
+
+        Half of the connections do such work at most, so that keys and single objects are read
+        whatever anybody looks for.
+        """
+        try:
+            async with asyncio.timeout(POOL_WAIT_S):
+                await self._walks.acquire()
+        except TimeoutError as error:
+            raise Unavailable("too many lists are looked through; try again") from error
+        try:
+            return await self.rows(tenant, sql, parameters)
+        finally:
+            self._walks.release()
 
     async def row(
         self, tenant: str, sql: LiteralString, parameters: Parameters = ()

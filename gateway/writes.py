@@ -18,9 +18,11 @@ from schemas.api.requests import RequestState
 from schemas.states import FINAL, Status
 from schemas.topics import MAX_MESSAGE_BYTES, WRITE_COLLECTION
 from schemas.writes import (
+    CreateObject,
     DefineCollection,
     Operation,
     PatchObject,
+    PutObject,
     WriteBatch,
     WriteCollection,
 )
@@ -89,8 +91,8 @@ async def write_object(
     if found.result["status"] == NO_CONTENT:
         return deleted(name, kept["version"], kept["id"], kept["key"])
     text = (
-        dumped(kept["body"])
-        if "body" in kept
+        dumped(operation.body)
+        if isinstance(operation, CreateObject | PutObject)
         else await objects.body(state.direct, kept["gpt_id"], kept["id"], kept["version"])
     )
     if text is None:

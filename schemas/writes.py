@@ -87,7 +87,7 @@ class RestoreObject(Target):
     """Make an earlier version the newest one; a deleted object comes back."""
 
     op: Literal["restore"] = "restore"
-    version: int
+    version: Annotated[int, Field(ge=0, lt=10**15)]
 
 
 class ExpireObject(Message):

@@ -156,7 +156,9 @@ class _Feed:
         except GiveWay:
             for event in events:
                 app.consumer.unacked.discard(event.message)
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
             log.critical("the runner failed", stage=self._stage.name, exc_info=error)
             os._exit(_EXIT_BUG)
         else:

@@ -81,7 +81,7 @@ def written(value: Any) -> str:  # noqa: ANN401 - any setting's value
 
 def sections() -> Sequence[Section]:
     """Returns: all settings, each variable in one section."""
-    from cli.settings import AdministrationSettings, CommandLineSettings
+    from cli.settings import AdministrationSettings, CommandLineSettings, TenantSettings
     from gateway.settings import GatewaySettings
     from local.environment import LocalSettings
     from schemas import settings as shared
@@ -121,6 +121,12 @@ def sections() -> Sequence[Section]:
         ),
         Section("Backups", "`actionstream backup`.", BackupSettings, (*both, Settings)),
         Section("Command line", "Commands that call the gateway.", CommandLineSettings),
+        Section(
+            "Whole tenants",
+            "`actionstream export` and `actionstream import`.",
+            TenantSettings,
+            (CommandLineSettings,),
+        ),
         Section(
             "Administration",
             "`actionstream gpts` and `actionstream keys`.",

@@ -50,7 +50,7 @@ async def page(direct: Direct, principal: Principal, name: str, since: int, limi
         "since": since,
         "limit": limit + 1,
     }
-    found = await direct.rows(principal.gpt_id, _PAGE.replace("{subject}", subject), given)
+    found = await direct.walk(principal.gpt_id, _PAGE.replace("{subject}", subject), given)
     if not found:
         raise missing(name)
     latest, forgotten = found[0][:2]

@@ -62,7 +62,7 @@ async def page(direct: Direct, principal: Principal, wanted: Wanted) -> Page | N
     """
     found: list[Any] = []
     for statement in statements(principal, wanted):
-        found = await direct.rows(principal.gpt_id, statement, values_of(principal, wanted))
+        found = await direct.walk(principal.gpt_id, statement, values_of(principal, wanted))
         if len(found) > wanted.limit:
             break
     if not found:
@@ -86,8 +86,8 @@ async def count(direct: Direct, principal: Principal, wanted: Wanted) -> int:
 SELECT count(*) FROM (
   SELECT 1 FROM collections c JOIN tenant_objects o ON {_own(principal)}
   WHERE {_COLLECTION}{_conditions(wanted)} LIMIT {MOST_COUNTED + 1}) counted"""  # noqa: S608 - of our own parts
-    row = await direct.row(principal.gpt_id, statement, values_of(principal, wanted))
-    return 0 if row is None else int(row[0])
+    [row] = await direct.walk(principal.gpt_id, statement, values_of(principal, wanted))
+    return int(row[0])
 
 
 _COLLECTION: Final = "c.gpt_id = %(gpt_id)s AND c.name = %(name)s AND c.deleted_at IS NULL"

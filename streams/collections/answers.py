@@ -1,7 +1,6 @@
 """What the answer to a write says: the JSON that is stored as its request's result."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,18 +9,20 @@ from streams.collections.judging import Done
 from streams.collections.rejected import Rejected
 from streams.collections.values import Collection, Object
 
-INLINE_BYTES: Final = 16 * 1024
-"""A larger body is not in the answer; it is read again by id and version."""
 _SHOWN_ERRORS: Final = 5
 _TOLD_RESULTS: Final = 50
 """With all their errors, these are a quarter of what a record may have."""
 
 
 def of_object(done: Done, name: str) -> dict[str, Any]:
-    """Returns: the answer to an operation on one object of the collection of this name."""
+    """Returns: the answer to an operation on one object of the collection of this name.
+
+    It names the object without its body: a purge must leave no copy of it, and whoever needs the
+    body reads it by id and version.
+    """
     answer: dict[str, Any] = {"status": done.status, "change": done.change}
     if done.object is not None:
-        answer["object"] = _object(done.object, name, done.body)
+        answer["object"] = _object(done.object, name)
     return answer
 
 
@@ -45,13 +46,7 @@ def of_no_in_a_batch(error: Rejected) -> dict[str, Any]:
 
 
 def shortened(answer: dict[str, Any]) -> dict[str, Any] | None:
-    """Returns: what the record on `results` says instead, where that is shorter, else None.
-
-    It names an object without its body, and of a long batch only how many results there are.
-    """
-    if "body" in (one := answer.get("object", {})):
-        named = {name: value for name, value in one.items() if name != "body"}
-        return {**answer, "object": named}
+    """Returns: what the record on `results` says instead of a long batch's answer, else None."""
     results = answer.get("results", ())
     if len(results) <= _TOLD_RESULTS:
         return None
@@ -63,8 +58,8 @@ def of_collection(defined: Defined) -> dict[str, Any]:
     return {"status": defined.status, "collection": _collection(defined.collection)}
 
 
-def _object(one: Object, name: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-    answer: dict[str, Any] = {
+def _object(one: Object, name: str) -> dict[str, Any]:
+    return {
         "id": one.object_id,
         "gpt_id": one.gpt_id,
         "collection": name,
@@ -75,9 +70,6 @@ def _object(one: Object, name: str, body: Mapping[str, Any] | None) -> dict[str,
         "updated_at": _time(one.updated_at),
         "expires_at": None if one.expires_at is None else _time(one.expires_at),
     }
-    if body is not None and one.size_bytes <= INLINE_BYTES:
-        answer["body"] = body
-    return answer
 
 
 def _collection(one: Collection) -> dict[str, Any]:

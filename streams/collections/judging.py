@@ -43,12 +43,11 @@ _BYTES_A_STEP: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an operation came to: the object as it is now, and its body where it has one."""
+    """What an operation came to: the object as it is now."""
 
     status: int
     change: Literal["created", "updated", "deleted", "unchanged"]
     object: Object | None
-    body: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class Judge:
             updated_at=self.world.now,
             expires_at=ends,
         )
-        return Done(201, "created", self.world.create(made), body.value)
+        return Done(201, "created", self.world.create(made))
 
     def _put(self, collection: Collection, put: PutObject) -> Done:
         found = self._named(collection, put)
@@ -186,7 +185,7 @@ class Judge:
             raise missing("object")
         _check_version(found, operation)
         if found.deleted_at is None and operation.version == found.version:
-            return Done(200, "unchanged", found, self._opened(found.body))
+            return Done(200, "unchanged", found)
         earlier = self.world.earlier.get((found.object_id, operation.version))
         if earlier is None or earlier.version <= self.world.forgotten.get(found.object_id, 0):
             raise missing(f"version; version {operation.version} is not kept")
@@ -196,7 +195,7 @@ class Judge:
             return self._updated(found, body, ends)
         self._free_for(collection, found)
         after = _with(found, body, ends)
-        return Done(200, "created", self.world.revive(found, after), body.value)
+        return Done(200, "created", self.world.revive(found, after))
 
     def _free_for(self, collection: Collection, found: Object) -> None:
         owner = replace(self, caller=replace(self.caller, subject=found.subject))
@@ -228,10 +227,8 @@ class Judge:
             and body.size_bytes == found.size_bytes
             and bodies.same(found.body, body)
         ):
-            return Done(200, "unchanged", found, body.value)
-        return Done(
-            200, "updated", self.world.supersede(found, _with(found, body, ends)), body.value
-        )
+            return Done(200, "unchanged", found)
+        return Done(200, "updated", self.world.supersede(found, _with(found, body, ends)))
 
     # Checking
 
