@@ -19,6 +19,7 @@ _HTTP: Final = {
     "too-large": "The body or the file is above the limit. Send less at once.",
     "changes-expired": "Too long ago, or another collection. Read all of it again: since=0.",
     "body-too-large": "An object's body is above the limit. Keep less in one object.",
+    "not-acceptable": "The header Accept leaves no JSON. Send application/json, or leave it out.",
     "unsupported-media-type": "The body is neither JSON nor what the call takes.",
     "range-not-satisfiable": "The range begins behind the end of the file.",
     "malformed": "The input cannot be read at all: not JSON, not multipart, or a foreign cursor.",

@@ -10,13 +10,14 @@ from fastapi.routing import APIRoute
 from pydantic import Field
 
 from gateway.access import authenticate, authorise, cost_of
-from gateway.errors import GptDisabled, Unauthorised, UnsupportedMediaType
+from gateway.errors import GptDisabled, NotAcceptable, Unauthorised, UnsupportedMediaType
 from gateway.limits.counting import count_key, count_stranger
 from gateway.principal import Principal
 from gateway.state import State
 from schemas.api.documents import CorrelationId, IdempotencyKey
 
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])", re.ASCII)
+_JSON_RANGES: Final = frozenset({"*/*", "application/*", "application/json"})
 _TRACE: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
@@ -40,6 +41,8 @@ class SecuredRoute(APIRoute):
         """Returns: FastAPI's handler behind authentication and a check of the media type."""
         handler = super().get_route_handler()
         takes_json, path = self.body_field is not None, self.path
+        # Only originals of documents come in other kinds.
+        answers_json = not path.endswith("/content")
 
         async def secured(request: Request) -> Response:
             try:
@@ -49,11 +52,21 @@ class SecuredRoute(APIRoute):
                 raise
             await count_key(request, principal, path, cost_of(request.method, path))
             authorise(request, principal, path)
+            if answers_json and not _takes_json(request.headers.get("accept")):
+                raise NotAcceptable("answers are JSON; send Accept: application/json, or none")
             if takes_json and not _is_json(request):
                 raise UnsupportedMediaType("send JSON with Content-Type: application/json")
             return await handler(request)
 
         return secured
+
+
+def _takes_json(accept: str | None) -> bool:
+    """Returns: whether a client takes JSON, by its Accept (RFC 9110, section 12.5.1)."""
+    if not accept or accept == "*/*":
+        return True
+    kinds = (part.partition(";")[0].strip().lower() for part in accept.split(","))
+    return any(kind in _JSON_RANGES or kind.endswith("+json") for kind in kinds)
 
 
 def _is_json(request: Request) -> bool:

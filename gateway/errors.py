@@ -10,6 +10,7 @@ GatewayError
 ├── ChangesExpired         410  what was deleted since then is no longer known
 ├── TooLarge               413  body above the limit
 │   └── BodyTooLarge       413  an object's body above its own
+├── NotAcceptable          406  the client takes no JSON
 ├── UnsupportedMediaType   415  neither JSON nor what the call takes
 ├── RangeNotSatisfiable    416  beyond the end of the file
 ├── Malformed              400  not JSON, not multipart, a cursor that is none
@@ -143,6 +144,12 @@ class BodyTooLarge(TooLarge):
     """The body of one object is above the limit."""
 
     code, title = "body_too_large", "Body too large"
+
+
+class NotAcceptable(GatewayError):
+    """The client takes nothing that the call can answer."""
+
+    status, code, title = 406, "not_acceptable", "Not acceptable"
 
 
 class UnsupportedMediaType(GatewayError):

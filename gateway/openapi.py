@@ -28,6 +28,7 @@ _PROBLEMS: Final = {
     401: "No key, or not a valid one.",
     403: "The key does not cover it, or a quota is used up.",
     404: "No such thing, or deleted.",
+    406: "The client takes no JSON.",
     409: "Not possible in its present state.",
     410: "Too long ago; begin again.",
     412: "It has changed since that version.",
@@ -157,6 +158,7 @@ def _statuses(path: str, method: str, operation: Json) -> set[int]:
     parameters, changes = _parameters(operation), method != "get"
     rules = (
         ({401, 403, 422, 429, 503}, True),
+        ({406}, not path.endswith("/content")),
         ({404}, "{" in path),
         ({400, 413, 415}, "requestBody" in operation),
         ({400}, "cursor" in parameters),
