@@ -107,6 +107,13 @@ OBJECTS: Final = Table(
     ),
     Index("objects_by_change", "collection_id", "sequence"),
     Index(
+        "objects_of_subject_by_change",
+        "collection_id",
+        "subject",
+        "sequence",
+        postgresql_where=text("subject IS NOT NULL"),
+    ),
+    Index(
         "objects_to_expire",
         "expires_at",
         "object_id",

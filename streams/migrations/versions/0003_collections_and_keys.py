@@ -135,6 +135,7 @@ def _objects() -> None:
             f"{alive} AND subject IS NOT NULL",
         ),
         ("by_change", "collection_id, sequence", None),
+        ("of_subject_by_change", "collection_id, subject, sequence", "subject IS NOT NULL"),
         ("to_expire", "expires_at, object_id", f"expires_at IS NOT NULL AND {alive}"),
         ("to_forget", "deleted_at", "deleted_at IS NOT NULL"),
         *(
