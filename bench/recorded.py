@@ -65,6 +65,10 @@ class Recorder:
         self.asked.append(Statement(sql, parameters))
         return []
 
+    async def walk(self, tenant: str, sql: str, parameters: Parameters = ()) -> Found:
+        """Returns: no rows."""
+        return await self.rows(tenant, sql, parameters)
+
     async def row(self, tenant: str, sql: str, parameters: Parameters = ()) -> None:
         """Returns: no row."""
         await self.rows(tenant, sql, parameters)
