@@ -30,7 +30,7 @@ SELECT c.sequence, c.forgotten_sequence, p.* FROM collections c LEFT JOIN LATERA
       SELECT o.* FROM tenant_objects o
       WHERE o.collection_id = c.collection_id AND o.gpt_id = c.gpt_id
         AND o.sequence > %(since)s {{subject}}
-      ORDER BY o.sequence LIMIT %(limit)s) o) o
+      ORDER BY o.sequence LIMIT {{limit}}) o) o
   ORDER BY o.sequence) p ON true
 WHERE c.gpt_id = %(gpt_id)s AND c.name = %(name)s AND c.deleted_at IS NULL"""  # noqa: S608 - of our own parts
 
@@ -48,9 +48,10 @@ async def page(direct: Direct, principal: Principal, name: str, since: int, limi
         "subject": principal.subject,
         "name": name,
         "since": since,
-        "limit": limit + 1,
     }
-    found = await direct.walk(principal.gpt_id, _PAGE.replace("{subject}", subject), given)
+    # The limit is written out for the same reason as in lists of objects.
+    statement = _PAGE.replace("{subject}", subject).replace("{limit}", str(int(limit) + 1))
+    found = await direct.walk(principal.gpt_id, statement, given)
     if not found:
         raise missing(name)
     latest, forgotten = found[0][:2]

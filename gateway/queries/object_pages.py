@@ -106,8 +106,8 @@ _MATCHED: Final = """(
 def _statement(principal: Principal, wanted: Wanted, source: str) -> str:
     order = f"o.created_at {wanted.order}, o.object_id {wanted.order}"
     place = f"(o.created_at, o.object_id) {_SIGN[wanted.order]} (%(time)s::timestamptz, %(id)s)"
-    # As a value, Postgres would take it for a tenth of all rows while it plans without values, hold
-    # that for dear, and so plan each page anew, which takes as long as reading it.
+    # Written out: without knowing it, Postgres expects a tenth of all rows, finds a plan for that
+    # dear, and so plans each page anew, which takes as long as reading it.
     limit = int(wanted.limit) + 1
     rows = source.format(
         own=_own(principal),
