@@ -30,8 +30,8 @@ def before_call(_: schemathesis.HookContext, case: schemathesis.Case[Any], **__:
 
 
 def _drop_conditions(case: schemathesis.Case[Any]) -> None:
-    """Let good calls of a chain change what is there, whose version the generator cannot know."""
-    if case.meta is not None and case.meta.phase.name.value == "stateful":
+    """Let good calls change what is there, whose version the generator cannot know."""
+    if case.meta is not None and case.meta.phase.name.value in {"fuzzing", "stateful"}:
         case.headers.pop("If-Match", None)
         for part in (case.query, case.body):
             if isinstance(part, dict):

@@ -25,7 +25,7 @@ def given(admin: httpx2.Client, new_tenant: NewTenant) -> dict[str, str]:
         indexes = {"equality": True, "ordered": ["/mood"], "text": {"fields": ["/title"]}}
         made(client.post(tenant.collections, json={"name": "diary", "indexes": indexes}))
         objects = f"{tenant.collections}/diary/objects"
-        found = made(client.post(objects, json={"body": {"mood": "good"}}))
+        found = made(client.post(objects, json={"key": "monday", "body": {"mood": "good"}}))
         file = {"file": ("note.txt", b"A few words of a note.")}
         document = made(client.post("/v1/documents", files=file))
     return {
