@@ -26,6 +26,15 @@ class ClientSettings(SharedSettings, KafkaSettings):
     api_key: SecretStr
     admin_key: SecretStr
 
+    def client(self, key: str) -> httpx2.Client:
+        """Returns: a client with this key, to be closed."""
+        return httpx2.Client(
+            base_url=self.gateway_url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=60,
+            trust_env=False,
+        )
+
 
 @pytest.fixture(scope="session")
 def settings() -> ClientSettings:
@@ -36,26 +45,14 @@ def settings() -> ClientSettings:
 @pytest.fixture(scope="session")
 def api(settings: ClientSettings) -> Iterator[httpx2.Client]:
     """A client with the tenant's key."""
-    key = settings.api_key.get_secret_value()
-    with httpx2.Client(
-        base_url=settings.gateway_url,
-        headers={"Authorization": f"Bearer {key}"},
-        timeout=60,
-        trust_env=False,
-    ) as client:
+    with settings.client(settings.api_key.get_secret_value()) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def admin(settings: ClientSettings) -> Iterator[httpx2.Client]:
     """A client that administers."""
-    key = settings.admin_key.get_secret_value()
-    with httpx2.Client(
-        base_url=settings.gateway_url,
-        headers={"Authorization": f"Bearer {key}"},
-        timeout=60,
-        trust_env=False,
-    ) as client:
+    with settings.client(settings.admin_key.get_secret_value()) as client:
         yield client
 
 

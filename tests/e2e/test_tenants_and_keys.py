@@ -83,12 +83,7 @@ def mine(settings: ClientSettings, gpt_id: str) -> Iterator[httpx2.Client]:
     actionstream("gpts", "create", gpt_id)
     limits = ("--rate-limits", "key:60000/m,write:60000/m")
     key = actionstream("keys", "create", gpt_id, "--name", "mine", *limits).strip()
-    with httpx2.Client(
-        base_url=settings.gateway_url,
-        headers={"Authorization": f"Bearer {key}"},
-        timeout=60,
-        trust_env=False,
-    ) as client:
+    with settings.client(key) as client:
         yield client
 
 

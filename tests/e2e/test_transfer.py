@@ -106,12 +106,7 @@ def tenant(settings: ClientSettings) -> Iterator[Tenants]:
             stack.callback(actionstream, "gpts", "delete", gpt_id, "--yes")
             limits = ("--rate-limits", "key:60000/m,write:60000/m")
             key = actionstream("keys", "create", gpt_id, "--name", "all", *limits).strip()
-            client = httpx2.Client(
-                base_url=settings.gateway_url,
-                headers={"Authorization": f"Bearer {key}"},
-                timeout=60,
-                trust_env=False,
-            )
+            client = settings.client(key)
             return Tenant(gpt_id, key, stack.enter_context(client))
 
         yield make
