@@ -13,6 +13,8 @@ import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from local.errors import Obstacle
+
 #: One question must not take longer: it is asked again anyway.
 ANSWER_S = 5.0
 _MOST_BYTES = 1024**2
@@ -79,11 +81,20 @@ def _kafka_has_a_leader(bootstrap: str) -> bool:
 
 
 async def postgres_answers(url: str) -> bool:
-    """Returns: whether a connection is accepted and a query answered."""
+    """Returns: whether a connection is accepted and a query answered.
+
+    Raises:
+        Obstacle: the password is another one, which waiting does not mend.
+    """
     try:
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=5) as connection:
             await connection.execute("SELECT 1")
-    except psycopg.OperationalError:
+    except psycopg.OperationalError as error:
+        if "password authentication failed" in str(error):
+            raise Obstacle(
+                "Postgres has data that was made with other secrets, as by a clone that was in "
+                "this folder before: delete it with `make reset`, then start again."
+            ) from error
         return False
     return True
 

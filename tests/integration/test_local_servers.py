@@ -14,9 +14,11 @@ from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from sqlalchemy import make_url
 
 from local import ollama, ports, readiness
 from local.environment import inherited
+from local.errors import Obstacle
 
 PART = 5 * 1024**2
 
@@ -222,6 +224,15 @@ async def test_an_ollama_is_found_where_one_answers(at: dict[str, str]) -> None:
     assert found is not None
     assert all(name.startswith("local-") for name in found.models)
     assert await ollama.look(at["ACTIONSTREAM_OPENSEARCH_URL"]) is None
+
+
+async def test_data_of_other_secrets_is_said_at_once(at: dict[str, str]) -> None:
+    """Waiting would not mend it: the person at the keyboard has to decide."""
+    url = make_url(at["ACTIONSTREAM_ADMIN_DATABASE_URL"]).set(
+        drivername="postgresql", password="another one"
+    )
+    with pytest.raises(Obstacle, match="make reset"):
+        await readiness.postgres_answers(url.render_as_string(hide_password=False))
 
 
 async def test_readiness_of_nobody(at: dict[str, str]) -> None:
