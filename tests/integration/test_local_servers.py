@@ -229,7 +229,7 @@ async def test_an_ollama_is_found_where_one_answers(at: dict[str, str]) -> None:
 async def test_data_of_other_secrets_is_said_at_once(at: dict[str, str]) -> None:
     """Waiting would not mend it: the person at the keyboard has to decide."""
     url = make_url(at["ACTIONSTREAM_ADMIN_DATABASE_URL"]).set(
-        drivername="postgresql", password="another one"
+        drivername="postgresql", password="another"
     )
     with pytest.raises(Obstacle, match="make reset"):
         await readiness.postgres_answers(url.render_as_string(hide_password=False))
