@@ -7,8 +7,10 @@ Where one role does everything, it owns the tables, and Postgres exempts a table
 
 from typing import Final
 
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.tables import METADATA
@@ -21,6 +23,12 @@ _VIEWS: Final = ("tenant_objects",)
 """Made by the migrations with the same condition."""
 
 _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
+_TRIES: Final = 20
+_AT_ONCE: Final = frozenset({"XX000", "23505", "42710"})
+"""What a role's statement ends with where another transaction changed or made the role meanwhile:
+"tuple concurrently updated" has no code of its own."""
+
+log = structlog.get_logger()
 
 
 def of_tenants() -> list[str]:
@@ -53,13 +61,31 @@ async def _made(
     admin = make_url(settings.admin_database_url.get_secret_value()).username
     if parsed.username is None or parsed.username == admin:
         return None
-    role, password = _name(parsed.username), _quoted(str(parsed.password or ""), "'")
-    exists = text("SELECT 1 FROM pg_roles WHERE rolname = :name")
-    found = (await connection.execute(exists, {"name": parsed.username})).one_or_none()
-    verb = "CREATE" if found is None else "ALTER"
-    await _run(connection, f"{verb} ROLE {role} LOGIN PASSWORD {password}")
-    await _run(connection, f"GRANT USAGE ON SCHEMA public TO {role}")
+    await _enter(connection, parsed.username, str(parsed.password or ""))
+    await _run(connection, f"GRANT USAGE ON SCHEMA public TO {_name(parsed.username)}")
     return parsed.username
+
+
+async def _enter(connection: AsyncConnection, role: str, password: str) -> None:
+    """Make a role, or set its password.
+
+    Roles are the whole server's, and no lock that a migration can take is: where another database
+    of the server is migrated at the same time, this waits for that one's end and is tried again.
+    """
+    exists = text("SELECT 1 FROM pg_roles WHERE rolname = :name")
+    quoted = _quoted(password, "'")
+    what = f"ROLE {_name(role)} LOGIN PASSWORD {quoted}"
+    for left in reversed(range(_TRIES)):
+        found = (await connection.execute(exists, {"name": role})).one_or_none()
+        try:
+            async with connection.begin_nested():
+                await _run(connection, f"{'CREATE' if found is None else 'ALTER'} {what}")
+        except DBAPIError as error:
+            if not left or getattr(error.orig, "sqlstate", None) not in _AT_ONCE:
+                raise
+            log.info("another migration changed the role", role=role)
+        else:
+            return
 
 
 async def _grant(connection: AsyncConnection, role: str, rights: str, tables: list[str]) -> None:

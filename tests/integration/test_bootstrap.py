@@ -1,9 +1,11 @@
 """Preparing the servers may be repeated, and leaves the roles with the rights they are to have."""
 
+import asyncio
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from schemas.tables import METADATA
@@ -18,6 +20,32 @@ async def test_preparing_twice_changes_nothing(settings: Settings) -> None:
     await bootstrap.prepare_stores(settings)
 
     assert topics_admin.apply(settings) == []
+
+
+async def test_two_databases_of_one_server_are_prepared_at_once(settings: Settings) -> None:
+    """Roles are the server's: where another database's migration changes one, this one waits."""
+    assert settings.admin_database_url is not None
+    url = make_url(settings.admin_database_url.get_secret_value())
+    worker = make_url(settings.database_url.get_secret_value())
+    engine = create_async_engine(url.set(database="postgres"))
+    waiting = text(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock' "
+        "AND query LIKE 'ALTER ROLE%'"
+    )
+    async with engine.connect() as other, engine.connect() as looking:
+        await other.exec_driver_sql(
+            f"ALTER ROLE \"{worker.username}\" LOGIN PASSWORD '{worker.password}'"
+        )
+        migration = asyncio.create_task(bootstrap.migrate(settings))
+        while not (await looking.execute(waiting, {"name": url.database})).all():
+            assert not migration.done()
+            await looking.rollback()
+            await asyncio.sleep(0.02)
+        await other.commit()
+        await migration
+    await engine.dispose()
+
+    await bootstrap.migrate(settings)
 
 
 async def test_the_migrations_make_the_tables_of_the_catalogue(settings: Settings) -> None:
