@@ -18,7 +18,7 @@ class Envelope(BaseModel):
 
     `request_id` is a signed id, or a UUID that an outside producer chose; the first stage replaces
     the latter by the signed id derived from it. `part` counts the parts of long work, `attempt` how
-    often the record was sent to its stage again.
+    often the record was sent to its stage again. What bears a `batch_id` goes on the bulk topics.
     """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
@@ -37,6 +37,9 @@ class Envelope(BaseModel):
     )
     fingerprint: Annotated[str, StringConstraints(max_length=64)] | None = None
     traceparent: Annotated[str, StringConstraints(max_length=64)] | None = None
+    batch_id: Annotated[str, StringConstraints(max_length=128)] | None = Field(
+        default=None, alias="batch-id"
+    )
     part: int = Field(default=0, ge=0)
     attempt: int = Field(default=0, ge=0)
 

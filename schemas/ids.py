@@ -12,11 +12,13 @@ import re
 import secrets
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Final
 
 _MAC_CHARS: Final = 16
 _MAC_BYTES: Final = 10
 """Those that give so many characters; encoding the others too took longer than making them."""
+_MINTED: Final = 7
 _FORM: Final = re.compile(r"(?P<prefix>[a-z]{2,8})_(?P<uuid>[0-9a-f]{32})_(?P<mac>[a-z2-7]{16})")
 
 REQUEST: Final = "req"
@@ -24,13 +26,15 @@ DOCUMENT: Final = "doc"
 RUN: Final = "run"
 COLLECTION: Final = "col"
 OBJECT: Final = "obj"
+BATCH: Final = "batch"
+WEBHOOK: Final = "wh"
 
 
 def uuid7() -> uuid.UUID:
     """Returns: a UUIDv7: 48 bits of milliseconds since 1970, then 74 random bits."""
     milliseconds = time.time_ns() // 1_000_000
     value = (milliseconds << 80) | secrets.randbits(80)
-    return _stamped(value, version=7)
+    return _stamped(value, version=_MINTED)
 
 
 def _stamped(value: int, *, version: int) -> uuid.UUID:
@@ -67,6 +71,15 @@ class Ids:
         if match is None or match["prefix"] != prefix:
             return False
         return hmac.compare_digest(match["mac"], self._mac(prefix, gpt_id, match["uuid"]))
+
+    @staticmethod
+    def minted_at(value: str) -> datetime | None:
+        """Returns: when an id that `verify` accepts was minted; None where it was derived."""
+        match = _FORM.fullmatch(value)
+        made = uuid.UUID(match["uuid"]) if match else None
+        if made is None or made.version != _MINTED:
+            return None
+        return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)
 
     def _signed(self, prefix: str, gpt_id: str, value: uuid.UUID) -> str:
         return f"{prefix}_{value.hex}_{self._mac(prefix, gpt_id, value.hex)}"

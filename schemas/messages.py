@@ -181,6 +181,21 @@ class TryDocumentType(Message):
 DeadLetterId = Annotated[str, StringConstraints(pattern=r"^dl_[0-9a-f]{32}$")]
 
 
+class DecideReview(Message):
+    """Decide on a document that needs a person: right as it is, corrected, or of no use."""
+
+    document_id: str
+    run_id: str = Field(description="The run that was looked at.")
+    decision: Literal["accept", "correct", "reject"]
+    by: str = Field(description="Who decides, for the record.")
+    type: TypeName | None = None
+    fields: dict[str, JsonValue] = Field(
+        default_factory=dict, description="What replaces the machine's values, null for none."
+    )
+    note: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    if_version: int | None = None
+
+
 class DeadLetterChoice(Message):
     """Which dead letters are meant: those named, or all open ones that fit every condition."""
 
@@ -191,6 +206,7 @@ class DeadLetterChoice(Message):
     error: str | None = Field(default=None, description="With this error code.")
     since: AwareDatetime | None = Field(default=None, description="Dead at or after this time.")
     until: AwareDatetime | None = Field(default=None, description="Dead before this time.")
+    batch_id: str | None = Field(default=None, description="Of documents of this batch.")
     by: str = Field(description="Who asks, for the record.")
 
 
@@ -225,6 +241,7 @@ class CloudEvent(Message):
     sequence: int
     correlationid: str | None = None
     requestid: str | None = None
+    batchid: str | None = Field(default=None, description="The batch that it happened in.")
     data: dict[str, JsonValue] = Field(default_factory=dict)
 
 

@@ -4,10 +4,13 @@ Read from the environment with the prefix `ACTIONSTREAM_` and from a `.env` file
 defaults. Nothing here is read before a process builds its settings.
 """
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.retention import LONGEST_INPUT
 
 
 class EnvironmentSettings(BaseSettings):
@@ -36,6 +39,13 @@ class SharedSettings(LogSettings):
     )
     gpt_id: str = Field(
         default="demo", description="The tenant that `migrate` seeds and that the API key opens."
+    )
+    request_retention: timedelta = Field(
+        default=timedelta(days=40),
+        ge=LONGEST_INPUT,
+        description="How long requests that have ended stay, with their answers, steps and "
+        "idempotency keys, and dead letters that were decided on. Longer than Kafka keeps inputs: "
+        "38 days at worst.",
     )
 
 

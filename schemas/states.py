@@ -40,6 +40,47 @@ class LetterState(StrEnum):
     DISCARDED = "discarded"
 
 
+class BatchState(StrEnum):
+    """State of a batch, as clients see it."""
+
+    OPEN = "open"
+    """Documents may be added."""
+    CLOSED = "closed"
+    """No more are added; some are still being worked on."""
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class EntryState(StrEnum):
+    """State of a document within its batch; it follows the document's status."""
+
+    QUEUED = "queued"
+    """Not begun; it may wait for its turn among the batches."""
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class WebhookState(StrEnum):
+    """State of an endpoint of webhooks."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    """By its owner, or after it failed for too long; `paused_reason` says which."""
+
+
+class DeliveryState(StrEnum):
+    """State of one event's delivery to one endpoint."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    """All attempts were used up; it can be sent again."""
+    SKIPPED = "skipped"
+    """Its endpoint was paused or deleted meanwhile."""
+
+
 class RebuildState(StrEnum):
     """State of a rebuild of the search index."""
 

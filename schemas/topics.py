@@ -6,8 +6,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
-from schemas import messages, tenants, writes
+from schemas import batches, messages, tenants, webhooks, writes
 from schemas.messages import Message
+from schemas.retention import INPUT_RETENTION
 
 M = TypeVar("M", bound=Message)
 
@@ -22,9 +23,6 @@ class Kind(StrEnum):
     RETRY = "retry"
     DEAD_LETTER = "dead-letter"
 
-
-INPUT_RETENTION: Final = timedelta(days=30)
-"""Inputs are the outbox of the steps that read them, so they outlive any outage."""
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 
@@ -98,6 +96,9 @@ DISCARD_DEAD_LETTERS: Final = _request(
 )
 WRITE_COLLECTION: Final = _request("write-collection", writes.WriteCollection, "gpt_id/collection")
 CHANGE_GPT: Final = _request("change-gpt", tenants.ChangeGpt, "gpt_id", 0.1)
+CHANGE_BATCH: Final = _request("change-batch", batches.ChangeBatch, "batch_id", 0.25)
+CHANGE_WEBHOOK: Final = _request("change-webhook", webhooks.ChangeWebhook, "webhook_id", 0.1)
+DECIDE_REVIEW: Final = _request("decide-review", messages.DecideReview, "document_id", 0.1)
 PING: Final = _request("ping", messages.Ping, "request_id", 0.5)
 
 DOCUMENT_RECEIVED: Final = _fact("document-received", messages.DocumentReceived)
@@ -107,6 +108,9 @@ DOCUMENT_EXTRACTED: Final = _fact("document-extracted", messages.DocumentExtract
 DOCUMENT_INDEXED: Final = _fact("document-indexed", messages.DocumentIndexed)
 DOCUMENT_UPDATED: Final = _fact("document-updated", messages.DocumentUpdated, share=0.25)
 DOCUMENT_DELETED: Final = _fact("document-deleted", messages.DocumentDeleted, share=0.25)
+
+BATCH_SOURCE_ADDED: Final = _fact("batch-source-added", batches.BatchSourceAdded, "batch_id", 0.25)
+BATCH_CANCELLED: Final = _fact("batch-cancelled", batches.BatchCancelled, "batch_id", 0.25)
 
 OBJECT_SAVED: Final = _fact("object-saved", writes.ObjectSaved, "object_id")
 COLLECTION_RESHAPED: Final = _fact(
@@ -137,6 +141,9 @@ REQUESTS: Final[tuple[Topic[Any], ...]] = (
     DISCARD_DEAD_LETTERS,
     WRITE_COLLECTION,
     CHANGE_GPT,
+    CHANGE_BATCH,
+    CHANGE_WEBHOOK,
+    DECIDE_REVIEW,
     PING,
 )
 FACTS: Final[tuple[Topic[Any], ...]] = (
@@ -147,12 +154,14 @@ FACTS: Final[tuple[Topic[Any], ...]] = (
     DOCUMENT_INDEXED,
     DOCUMENT_UPDATED,
     DOCUMENT_DELETED,
+    BATCH_SOURCE_ADDED,
+    BATCH_CANCELLED,
     OBJECT_SAVED,
     COLLECTION_RESHAPED,
     COLLECTION_DELETED,
     GPT_DELETED,
 )
-INPUTS: Final[tuple[Topic[Any], ...]] = (*REQUESTS, *FACTS)
+INPUTS: Final[tuple[Topic[Any], ...]] = (*REQUESTS, *FACTS, EVENTS)
 """Topics that a stage reads; each has a dead-letter twin."""
 
 CATALOGUE: Final[tuple[Topic[Any], ...]] = (
@@ -160,9 +169,20 @@ CATALOGUE: Final[tuple[Topic[Any], ...]] = (
     OBJECT_CHANGED,
     KEY_CHANGED,
     RESULTS,
-    EVENTS,
 )
 """The topics that other programs may read or write."""
+
+BULK: Final = frozenset(
+    {
+        PROCESS_DOCUMENT,
+        DOCUMENT_RECEIVED,
+        DOCUMENT_PARSED,
+        DOCUMENT_CLASSIFIED,
+        DOCUMENT_EXTRACTED,
+        DOCUMENT_INDEXED,
+    }
+)
+"""Topics with a twin for the documents of batches, so that no other document waits behind them."""
 
 READERS: Final[dict[str, Topic[Any]]] = {
     "receive": PROCESS_DOCUMENT,
@@ -186,6 +206,12 @@ READERS: Final[dict[str, Topic[Any]]] = {
     "clear": COLLECTION_DELETED,
     "tenants": CHANGE_GPT,
     "forget": GPT_DELETED,
+    "batches": CHANGE_BATCH,
+    "expand": BATCH_SOURCE_ADDED,
+    "cancel": BATCH_CANCELLED,
+    "webhooks": CHANGE_WEBHOOK,
+    "notify": EVENTS,
+    "review": DECIDE_REVIEW,
     "ping": PING,
 }
 """The stages, each with the topic that it reads."""
@@ -216,3 +242,8 @@ def delay_after(failures: int) -> Delay:
 def again(stage: str) -> str:
     """Returns: the stage's own topic, on which records come back that it is to try again."""
     return f"{stage}-again"
+
+
+def bulk(topic: str) -> str:
+    """Returns: the topic that carries what belongs to batches, where `BULK` has this one."""
+    return f"{topic}-bulk"

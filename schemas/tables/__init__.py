@@ -4,6 +4,7 @@ Every row names its tenant (`gpt_id`); rows that belong to an end user inside th
 the `subject`.
 """
 
+from schemas.tables.batches import BATCH_ENTRIES, BATCH_TALLIES, BATCHES
 from schemas.tables.catalogue import METADATA
 from schemas.tables.collections import COLLECTIONS, OBJECT_VERSIONS, OBJECTS, SLOTS
 from schemas.tables.domain import (
@@ -13,6 +14,7 @@ from schemas.tables.domain import (
     DOCUMENTS,
     PAGES,
     REQUESTS,
+    REVIEWS,
     RUNS,
 )
 from schemas.tables.ledger import (
@@ -25,9 +27,13 @@ from schemas.tables.ledger import (
     WORKERS,
 )
 from schemas.tables.tenants import API_KEYS, GPTS
+from schemas.tables.webhooks import WEBHOOK_DELIVERIES, WEBHOOKS
 
 __all__ = [
     "API_KEYS",
+    "BATCHES",
+    "BATCH_ENTRIES",
+    "BATCH_TALLIES",
     "CHUNKS",
     "COLLECTIONS",
     "CORRECTIONS",
@@ -44,8 +50,11 @@ __all__ = [
     "PAGES",
     "REBUILDS",
     "REQUESTS",
+    "REVIEWS",
     "RUNS",
     "SLOTS",
     "STEPS",
+    "WEBHOOKS",
+    "WEBHOOK_DELIVERIES",
     "WORKERS",
 ]

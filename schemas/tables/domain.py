@@ -50,6 +50,7 @@ DOCUMENTS: Final = Table(
     Column("request_id", Text),
     Column("correlation_id", Text),
     Column("parent_id", Text),
+    Column("batch_id", Text),
     Column("run_id", Text),
     Column("status", Text, nullable=False),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
@@ -77,6 +78,13 @@ DOCUMENTS: Final = Table(
     Index("documents_by_tenant", "gpt_id", "created_at", "document_id"),
     Index("documents_by_content", "gpt_id", "sha256"),
     Index("documents_by_parent", "parent_id"),
+    Index(
+        "documents_to_review",
+        "gpt_id",
+        "confidence",
+        "document_id",
+        postgresql_where=text("needs_review AND deleted_at IS NULL"),
+    ),
     Index("documents_by_fields", "fields", postgresql_using="gin"),
     Index("documents_by_metadata", "metadata", postgresql_using="gin"),
 )
@@ -155,6 +163,26 @@ CORRECTIONS: Final = Table(
     Index("corrections_by_document", "document_id", "corrected_at"),
 )
 """What people corrected, one row a field and request; `name` is `type` or a field's name."""
+
+REVIEWS: Final = Table(
+    "reviews",
+    METADATA,
+    Column("request_id", Text, primary_key=True),
+    Column("gpt_id", Text, nullable=False),
+    Column("subject", Text),
+    Column("document_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("fields", JSONB, nullable=False),
+    Column("note", Text),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("reviews_by_document", "document_id", "decided_at"),
+    Index("reviews_by_tenant", "gpt_id", "decided_at"),
+)
+"""What people decided on documents that needed them. `fields` keeps for each field that was looked
+at the machine's value, its confidence, and whether it was right: what the calibration is measured
+with."""
 
 DOCUMENT_TYPES: Final = Table(
     "document_types",

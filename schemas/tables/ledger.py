@@ -88,6 +88,7 @@ DEAD_LETTERS: Final = Table(
     Column("document_id", Text),
     Column("run_id", Text),
     Column("part", Integer),
+    Column("batch_id", Text),
     Column("record_key", LargeBinary),
     Column("record_value", LargeBinary),
     Column("headers", JSONB, nullable=False),
@@ -97,6 +98,8 @@ DEAD_LETTERS: Final = Table(
     created_at(),
     Index("dead_letters_by_tenant", "gpt_id", "created_at"),
     Index("dead_letters_by_document", "document_id"),
+    Index("dead_letters_by_request", "request_id"),
+    Index("dead_letters_by_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
 )
 """`state` is one of `schemas/states.py:LetterState`. `run_id` and `part` name the step; they are
 null where the record could not be decoded."""
@@ -106,9 +109,11 @@ EVENT_COUNTERS: Final = Table(
     METADATA,
     Column("gpt_id", Text, primary_key=True),
     Column("last", BigInteger, nullable=False),
+    Column("forgotten_sequence", BigInteger, nullable=False, server_default=text("0")),
 )
 """The last number given to an event of a tenant. Its row is locked last before a commit, so that
-numbers have no gaps and become visible in their order."""
+numbers have no gaps and become visible in their order. Up to `forgotten_sequence` they were removed
+for their age."""
 
 EVENTS: Final = Table(
     "events",
@@ -121,8 +126,10 @@ EVENTS: Final = Table(
     Column("object_id", Text),
     Column("request_id", Text),
     Column("correlation_id", Text),
+    Column("batch_id", Text),
     Column("data", JSONB, nullable=False),
     created_at(),
+    Index("events_by_batch", "batch_id", "sequence", postgresql_where=text("batch_id IS NOT NULL")),
 )
 """What happened, one row an event. `object_id` is what it happened to (CloudEvents' subject),
 `subject` the end user whose it is."""
