@@ -4,45 +4,20 @@ Plain SQL through psycopg, prepared by each connection, under the tenant for who
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import make_url
 
+from gateway.connection import Connection, Found, Parameters
 from gateway.database import AWAY, POOL_WAIT_S, SET_TENANT, connection_options
 from gateway.errors import TookTooLong, Unavailable
 from gateway.settings import GatewaySettings
 
-Parameters = Sequence[object] | Mapping[str, object]
-Found = list[tuple[Any, ...]]
-
 _GRACE_S: Final = 2.0
 """Above the statement's own limit, which only a server that lives can keep."""
-_CANCEL_S: Final = 1.0
 _GONE: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError)
-
-
-class _Connection(psycopg.AsyncConnection[tuple[Any, ...]]):
-    """A connection that knows its tenant, and whose task can be cancelled within a second."""
-
-    tenant: str | None = None
-
-    async def cancel_safe(
-        self,
-        *,
-        timeout: float = _CANCEL_S,  # noqa: ASYNC109 - psycopg's own signature
-    ) -> None:
-        """Ask the server to end what it does. Raises: CancellationTimeout: it does not answer.
-
-        Psycopg would wait 5 s for that and 5 s more; without its socket there is nothing to await.
-        """
-        try:
-            await super().cancel_safe(timeout=min(timeout, _CANCEL_S))
-        except psycopg.errors.CancellationTimeout:
-            self.pgconn.finish()
-            raise
 
 
 class Direct:
@@ -55,7 +30,7 @@ class Direct:
         self._longest = settings.statement_timeout.total_seconds() + _GRACE_S
         self._free = asyncio.Semaphore(settings.gateway_database_pool)
         self._walks = asyncio.Semaphore(max(1, settings.gateway_database_pool // 2))
-        self._idle: list[_Connection] = []
+        self._idle: list[Connection] = []
 
     async def rows(self, tenant: str, sql: LiteralString, parameters: Parameters = ()) -> Found:
         """Returns: all rows of a statement, as tuples.
@@ -121,32 +96,32 @@ class Direct:
             await self._free.acquire()
         connection = None
         try:
-            async with asyncio.timeout(self._longest):
-                connection = self._taken(tenant) or await self._opened()
-                if connection.tenant != tenant:
-                    connection.tenant = None
-                    await connection.execute(SET_TENANT, (tenant,))
-                    connection.tenant = tenant
-                cursor = await connection.execute(sql, parameters)
-                return await cursor.fetchall()
+            connection = self._taken(tenant) or await self._opened()
+            if connection.tenant != tenant:
+                connection.tenant = None
+                await connection.rows(SET_TENANT, (tenant,))
+                connection.tenant = tenant
+            return await connection.rows(sql, parameters)
         finally:
             self._free.release()
             if connection is not None:
                 await self._give_back(connection)
 
-    def _taken(self, tenant: str) -> _Connection | None:
+    def _taken(self, tenant: str) -> Connection | None:
         """Returns: an idle connection, of the same tenant if there is one, the last used first."""
         for place in reversed(range(len(self._idle))):
             if self._idle[place].tenant == tenant:
                 return self._idle.pop(place)
         return self._idle.pop() if self._idle else None
 
-    async def _opened(self) -> _Connection:
-        return await _Connection.connect(
+    async def _opened(self) -> Connection:
+        connection = await Connection.connect(
             self._url, autocommit=True, prepare_threshold=1, **self._options
         )
+        connection.longest_s = self._longest
+        return connection
 
-    async def _give_back(self, connection: _Connection) -> None:
+    async def _give_back(self, connection: Connection) -> None:
         if connection.pgconn.transaction_status == TransactionStatus.IDLE:
             self._idle.append(connection)
         else:

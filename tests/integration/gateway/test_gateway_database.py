@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import create_engine, func, make_url, select, text
 
+from gateway.connection import Connection
 from gateway.database import EVERYONE, Reader
 from gateway.direct import Direct
 from gateway.errors import Unavailable
@@ -81,6 +82,50 @@ async def test_a_cancelled_read_leaves_no_connection_busy(
     direct = Direct(gateway_settings.model_copy(update={"gateway_database_pool": 1}))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(direct.row("a", "SELECT pg_sleep(20)::text"), 0.2)
+    assert await direct.row("a", TENANT) == ("a",)
+    await direct.close()
+
+
+async def test_direct_ends_what_the_server_does_not(gateway_settings: GatewaySettings) -> None:
+    """A server that keeps no limit is not waited for, and the connection is closed."""
+    url = make_url(gateway_settings.gateway_database_url.get_secret_value())
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await Connection.connect(plain, autocommit=True)
+    connection.longest_s = 0.2
+    with pytest.raises(TimeoutError):
+        await connection.rows("SELECT pg_sleep(20)::text", ())
+    assert connection.closed
+
+
+async def test_direct_sends_what_no_socket_takes_at_once(
+    gateway_settings: GatewaySettings,
+) -> None:
+    """A value of many megabytes arrives whole, and so does its answer."""
+    direct = Direct(gateway_settings.model_copy(update={"gateway_database_pool": 1}))
+    value = "0123456789abcdef" * 2**20
+    for _ in range(3):
+        assert await direct.row("a", "SELECT %s::text", (value,)) == (value,)
+        assert await direct.row("a", TENANT) == ("a",)
+    await direct.close()
+
+
+async def test_an_idle_connection_that_ends_is_not_watched(
+    gateway_settings: GatewaySettings, settings: Settings
+) -> None:
+    """The loop forgets the socket of a connection that the server has ended while nobody reads."""
+    direct = Direct(gateway_settings.model_copy(update={"gateway_database_pool": 3}))
+    for _ in range(5):
+        reads = (direct.row("a", "SELECT pg_sleep(0.01)::text") for _ in range(3))
+        assert await asyncio.gather(*reads) == [("",)] * 3
+        await asyncio.to_thread(_end_connections, settings)
+        # Others get the numbers of the sockets, and are served by the same loop.
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await reader.read() == b""
+        writer.close()
+        server.close()
+        await server.wait_closed()
     assert await direct.row("a", TENANT) == ("a",)
     await direct.close()
 
