@@ -38,6 +38,7 @@ from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.parsing.documents import DocumentParser
 from streams.pictures import Pictures
+from streams.retention.sweep import Sweep
 from streams.retries import Attempts
 from streams.runner import Runner
 from streams.settings import Settings
@@ -224,6 +225,13 @@ async def work(settings: Settings, name: str) -> None:
                 keep = timedelta(days=settings.keep_tombstones_days)
                 expiry = Expiry(opened.database, publisher, opened.ids, keep_tombstones=keep)
                 await beside.enter_async_context(expiry.running())
+            if "complete" in {stage.name for stage in stages}:
+                sweep = Sweep(
+                    opened.database,
+                    keep_requests=settings.request_retention,
+                    keep_events=settings.event_retention,
+                )
+                await beside.enter_async_context(sweep.running())
             log.info("working", stages=[stage.name for stage in stages], owner=owner)
             await stop.wait()
             log.info("stopping", owner=owner)

@@ -46,3 +46,14 @@ MODEL_WAITING: Final = Gauge(
     "Calls that wait for a slot of a model. Always above 0: the model is the bottleneck.",
     ("model",),
 )
+REMOVED: Final = Counter(
+    "actionstream_retention_removed_total",
+    "Rows of work that ended long ago and of old events that were removed, by table.",
+    ("table",),
+)
+WALKED: Final = Gauge(
+    "actionstream_retention_walked_timestamp_seconds",
+    "When the removal of old rows last came to the end of a table. More than a day ago: it does "
+    "not keep up, or the worker's log says why it fails.",
+    ("table",),
+)

@@ -143,6 +143,19 @@ class Settings(
         default="local-extractive", description="Model that classifies and extracts."
     )
     model_slots: int = Field(default=4, ge=1, description="Calls in flight per model and worker.")
+    bulk_share: float = Field(
+        default=0.75,
+        gt=0,
+        le=1,
+        description="Share of the model's slots and of the parser processes that documents of "
+        "batches may hold, at least one; the others are free for documents sent one by one.",
+    )
+    bulk_in_flight: int = Field(
+        default=64,
+        ge=1,
+        description="Documents of batches that are worked on at once, all tenants and workers "
+        "together; the others wait their turn in Postgres, tenants alternating.",
+    )
     model_timeout: timedelta = Field(
         default=timedelta(seconds=60), description="Hard limit of one model call."
     )
@@ -221,6 +234,12 @@ class Settings(
         default=30,
         ge=1,
         description="How long a deleted object stays in the feed of changes and can be restored.",
+    )
+
+    event_retention: timedelta = Field(
+        default=timedelta(days=30),
+        ge=timedelta(days=1),
+        description="How long events stay; a tenant's latest one stays longer.",
     )
 
     parse_processes: int = Field(default=1, ge=1, description="Parser processes a worker.")

@@ -22,16 +22,18 @@ from confluent_kafka.admin import (
 )
 
 from schemas.kafka import client_config
+from schemas.retention import INPUT_RETENTION
 from schemas.settings import KafkaSettings
 from schemas.topics import (
+    BULK,
     CATALOGUE,
     DELAYS,
-    INPUT_RETENTION,
     INPUTS,
     MAX_MESSAGE_BYTES,
     READERS,
     Topic,
     again,
+    bulk,
     scaled,
 )
 from streams.errors import DependencyDown
@@ -66,7 +68,7 @@ class Drift:
 
 
 def wanted(settings: KafkaSettings) -> list[Wanted]:
-    """Returns: every topic of the catalogue, those of retries, and all dead-letter twins."""
+    """Returns: every topic of the catalogue, bulk twins, those of retries, all dead letters."""
     return list(chain(_live(settings), _tried_again(settings), _dead(settings)))
 
 
@@ -74,6 +76,8 @@ def _live(settings: KafkaSettings) -> Iterator[Wanted]:
     for topic in CATALOGUE:
         partitions = topic.partitions(settings.partitions)
         yield _topic(settings, topic.name, partitions, topic.retention, _INPUT_BYTES)
+        if topic in BULK:
+            yield _topic(settings, bulk(topic.name), partitions, topic.retention, _INPUT_BYTES)
 
 
 def _tried_again(settings: KafkaSettings) -> Iterator[Wanted]:

@@ -8,12 +8,12 @@ from pydantic import BaseModel
 from cli.reference.markdown import NOTE, code, table
 from schemas.asyncapi.components import HEADERS
 from schemas.envelope import Envelope
+from schemas.retention import INPUT_RETENTION
 from schemas.settings import KafkaSettings
 from schemas.topics import (
     CATALOGUE,
     DELAYS,
     EVENTS,
-    INPUT_RETENTION,
     INPUTS,
     REQUESTS,
     RESULTS,

@@ -1,6 +1,7 @@
 """Requests: the state or the result of anything that was asked."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter, Request, Response
 
@@ -21,7 +22,7 @@ from gateway.results import TooManyWaiters
 from gateway.state import State
 from gateway.submission import until_final
 from schemas.api.requests import RequestState
-from schemas.ids import REQUEST
+from schemas.ids import REQUEST, Ids
 from schemas.states import Status
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=SecuredRoute)
@@ -59,9 +60,17 @@ async def get_request(
     return found
 
 
+def _check_age(request_id: str, kept: timedelta) -> None:
+    """Raises: NotFound: the request was made so long ago that its row was removed."""
+    minted_at = Ids.minted_at(request_id)
+    if minted_at is not None and minted_at < datetime.now(UTC) - kept:
+        raise NotFound(f"there is no such request any more; they are kept {kept.days} days")
+
+
 async def _shown(state: State, caller: Principal, request_id: str, row: Row | None) -> RequestState:
     base = state.settings.public_base
     if row is None:
+        _check_age(request_id, state.settings.request_retention)
         return requests.accepted(request_id, base)
     waits = None
     if row["status"] == Status.WAITING:

@@ -4,26 +4,22 @@ Reads objects. Writes nothing of live ones itself: it asks by write-collection, 
 so that an end has its place among the changes. Removes tombstones with their earlier versions.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Final
-
-import structlog
 
 from schemas import topics
 from schemas.envelope import Envelope
 from schemas.ids import REQUEST, Ids
 from schemas.writes import ExpireObject, WriteCollection
+from streams import turns
 from streams.clients.postgres import Database
 from streams.collections import rows
 from streams.runner import Publisher
 from streams.stage import Record
 
-log = structlog.get_logger()
-
 EVERY: Final = timedelta(seconds=15)
+_NAME: Final = "expiry of objects"
 _PAGE: Final = 500
 _PAGES: Final = 10
 _FROM_THE_FIRST_AFTER: Final = 20
@@ -73,22 +69,16 @@ class Expiry:
         self._behind: tuple[Any, str] = _FIRST
         self._turns = 0
 
-    @asynccontextmanager
-    async def running(self, every: timedelta = EVERY) -> AsyncIterator[None]:
+    def running(self, every: timedelta = EVERY) -> AbstractAsyncContextManager[None]:
         """Take a turn every few seconds while in this context."""
-        task = asyncio.create_task(self._go_on(every.total_seconds()))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
+        return turns.taking(self.turn, name=_NAME, every=every)
 
     async def turn(self) -> None:
         """Ask for the end of what is over, and forget old tombstones, as much as a turn allows.
 
         Raises: DependencyDown: Postgres or Kafka is away.
         """
-        async with self._database.alone("expiry of objects") as hold:
+        async with self._database.alone(_NAME) as hold:
             if hold is None:
                 return
             if self._turns % _FROM_THE_FIRST_AFTER == 0:
@@ -100,15 +90,6 @@ class Expiry:
             for _ in range(_PAGES):
                 if await self._forget_page() < _PAGE:
                     break
-
-    async def _go_on(self, seconds: float) -> None:
-        while True:
-            try:
-                await self.turn()
-            except Exception as error:  # noqa: BLE001 - the next turn does what this one did not
-                reason, *_ = str(error).splitlines() or [type(error).__name__]
-                log.warning("expiry not done", reason=reason)
-            await asyncio.sleep(seconds)
 
     async def _end_page(self) -> int:
         async with self._database.transaction() as connection:

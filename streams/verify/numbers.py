@@ -1,9 +1,12 @@
-"""Numbers of events: each tenant's begin at 1, have no gaps, and end where its counter stands."""
+"""Numbers of events: each tenant's have no gaps, and end where its counter stands.
+
+They begin with 1, or behind those that were removed for their age.
+"""
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from schemas.tables import EVENT_COUNTERS, EVENTS
 from streams.verify.difference import Comparison, Difference, Kind, Look
@@ -20,10 +23,11 @@ async def of_events(stores: Stores, look: Look) -> AsyncIterator[Difference]:
         .scalar_subquery()
         .label("highest")
     )
-    query = select(EVENT_COUNTERS.c.gpt_id, EVENT_COUNTERS.c.last, last)
+    columns = EVENT_COUNTERS.c
+    query = select(columns.gpt_id, columns.last, columns.forgotten_sequence, last)
     async for rows in stores.pages(query, EVENT_COUNTERS.c.gpt_id, only=look.only):
         for row in rows:
-            wrong = [gap async for gap in _gaps(stores, row.gpt_id, row.highest)]
+            wrong = [gap async for gap in _gaps(stores, row)]
             if row.highest != row.last:
                 wrong.append(f"the counter stands at {row.last}, the last event is {row.highest}")
             if wrong:
@@ -31,12 +35,12 @@ async def of_events(stores: Stores, look: Look) -> AsyncIterator[Difference]:
         look.seen(len(rows))
 
 
-async def _gaps(stores: Stores, gpt_id: str, highest: int) -> AsyncIterator[str]:
-    """Yield the stretches of numbers up to `highest` that no event has."""
+async def _gaps(stores: Stores, tenant: Row[Any]) -> AsyncIterator[str]:
+    """Yield the stretches of a tenant's numbers that no event has, and that were not removed."""
     numbers = select(EVENTS.c.sequence).where(
-        EVENTS.c.gpt_id == gpt_id, EVENTS.c.sequence <= highest
+        EVENTS.c.gpt_id == tenant.gpt_id, EVENTS.c.sequence <= tenant.highest
     )
-    before = 0
+    before = tenant.forgotten_sequence
     async for rows in stores.pages(numbers, EVENTS.c.sequence, size=_NUMBERS):
         # Most pages have none, which their ends tell.
         if rows[-1].sequence - before == len(rows):

@@ -9,25 +9,18 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, func, literal, or_, select
 
 from schemas.ids import DOCUMENT
+from schemas.retention import LONGEST_INPUT
 from schemas.tables import DEAD_LETTERS, DOCUMENTS
-from schemas.topics import INPUT_RETENTION
 from streams.clients.s3 import StoredObject
 from streams.failures import NOBODY
 from streams.verify.difference import Comparison, Difference, Kind, Look
 from streams.verify.stores import Stores
-
-SAFE_AGE: Final = INPUT_RETENTION + timedelta(days=8)
-"""Age from which no topic can hold a record that names an object.
-
-A broker deletes whole segments, which it closes after seven days at the latest, and a day is margin
-for clocks.
-"""
 
 _OWN: Final = re.compile(r"(?P<gpt_id>[^/]+)/documents/(?P<document_id>[^/]+)/.+")
 _AT_ONCE: Final = 8
@@ -57,7 +50,7 @@ def _nobodys(stores: Stores, each: StoredObject) -> Difference:
         detail,
         gpt_id,
         own["document_id"],
-        certain=age > SAFE_AGE,
+        certain=age > LONGEST_INPUT,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -112,6 +113,19 @@ async def test_a_made_up_id_is_unknown(api: httpx2.AsyncClient) -> None:
     response = await api.get("/v1/requests/req_" + "0" * 32 + "_" + "a" * 16)
     assert response.status_code == 404
     assert response.json()["code"] == "not_found"
+
+
+async def test_an_id_of_long_ago_is_unknown_again(
+    api: httpx2.AsyncClient, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once retention has removed its row, it is not taken for one that is still on its way."""
+    now = time.time_ns()
+    for days, status in ((41, 404), (39, 200)):
+        with monkeypatch.context() as then:
+            then.setattr("schemas.ids.time.time_ns", lambda ago=days: now - ago * 86400 * 10**9)
+            request_id = rows.request_id()
+        response = await api.get(f"/v1/requests/{request_id}")
+        assert response.status_code == status
 
 
 async def test_another_tenants_id_is_unknown(api: httpx2.AsyncClient, rows: Rows) -> None:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert, update
 
+from schemas.retention import LONGEST_INPUT
 from schemas.tables import DEAD_LETTERS
 from streams.clients.s3 import ObjectStore, StoredObject
 from streams.verify import Kind
-from streams.verify.objects import SAFE_AGE
 from tests.integration.verify.conftest import Verified
 
 
@@ -25,7 +25,7 @@ class Aged(ObjectStore):
         return None if found is None else self._aged(found)
 
     def _aged(self, each: StoredObject) -> StoredObject:
-        return replace(each, modified_at=datetime.now(UTC) - SAFE_AGE - timedelta(hours=1))
+        return replace(each, modified_at=datetime.now(UTC) - LONGEST_INPUT - timedelta(hours=1))
 
 
 def _aged(verified: Verified) -> Verified:

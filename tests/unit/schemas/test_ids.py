@@ -1,5 +1,7 @@
 """Signed ids: taken as they were handed out, and in no other form."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from schemas.ids import REQUEST, Ids
@@ -19,3 +21,12 @@ def test_an_id_is_its_tenants() -> None:
 def test_an_id_in_another_form_is_none(text: str) -> None:
     """A line's end at its end too."""
     assert not IDS.verify(text, REQUEST, "diary")
+
+
+def test_a_minted_id_tells_when_it_was_made() -> None:
+    """To the millisecond; a derived one has no time."""
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    minted_at = IDS.minted_at(IDS.mint(REQUEST, "diary"))
+    assert minted_at is not None
+    assert before <= minted_at <= datetime.now(UTC)
+    assert IDS.minted_at(MINTED) is None

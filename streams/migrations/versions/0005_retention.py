@@ -1,0 +1,26 @@
+"""How far events were removed, and which dead letters a request has: what retention asks for."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0005"
+down_revision: str | None = "0004"
+branch_labels: Sequence[str] | None = None
+depends_on: Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.add_column(
+        "event_counters",
+        sa.Column("forgotten_sequence", sa.BigInteger(), nullable=False, server_default="0"),
+    )
+    op.create_index("dead_letters_by_request", "dead_letters", ["request_id"])
+
+
+def downgrade() -> None:
+    """Undo."""
+    op.drop_index("dead_letters_by_request", "dead_letters")
+    op.drop_column("event_counters", "forgotten_sequence")

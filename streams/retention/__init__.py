@@ -1,0 +1,1 @@
+"""Removing what the system knew of work that ended long ago, paced and in parts."""
