@@ -247,3 +247,10 @@ def again(stage: str) -> str:
 def bulk(topic: str) -> str:
     """Returns: the topic that carries what belongs to batches, where `BULK` has this one."""
     return f"{topic}-bulk"
+
+
+def sources(stage: str) -> tuple[str, ...]:
+    """Returns: the topics that a stage reads: its source, that one's bulk twin, its retries."""
+    source = READERS[stage]
+    twins = (bulk(source.name),) if source in BULK else ()
+    return (source.name, *twins, again(stage))

@@ -38,6 +38,7 @@ from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.parsing.documents import DocumentParser
 from streams.pictures import Pictures
+from streams.release import Release
 from streams.retention.sweep import Sweep
 from streams.retries import Attempts
 from streams.runner import Runner
@@ -232,6 +233,9 @@ async def work(settings: Settings, name: str) -> None:
                     keep_events=settings.event_retention,
                 )
                 await beside.enter_async_context(sweep.running())
+            if "batches" in {stage.name for stage in stages}:
+                release = Release(opened.database, publisher, in_flight=settings.bulk_in_flight)
+                await beside.enter_async_context(release.running())
             log.info("working", stages=[stage.name for stage in stages], owner=owner)
             await stop.wait()
             log.info("stopping", owner=owner)

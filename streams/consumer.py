@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLarg
 from faust.exceptions import ProducerSendError
 from faust.types import EventT, StreamT
 
-from schemas.topics import MAX_MESSAGE_BYTES, again
+from schemas.topics import MAX_MESSAGE_BYTES, sources
 from streams import connections
 from streams.batches import Batches
 from streams.errors import DependencyDown, GiveWay
@@ -103,8 +103,8 @@ def _credentials(settings: Settings) -> Any:  # noqa: ANN401 - faust's own union
 def attach(
     app: faust.App, stage: Reading[Any], runner: Runner, batches: Batches, *, prefix: str
 ) -> None:
-    """Have the app feed a stage from its topic, and from the one on which retries come back."""
-    for source in (stage.source.name, again(stage.name)):
+    """Have the app feed a stage from all topics that it reads."""
+    for source in sources(stage.name):
         feed = _Feed(app, stage, runner, batches, source)
         agent = feed.batches if isinstance(stage, BatchStage) else feed.singly
         topic = app.topic(prefix + source, **_RAW)

@@ -46,6 +46,14 @@ MODEL_WAITING: Final = Gauge(
     "Calls that wait for a slot of a model. Always above 0: the model is the bottleneck.",
     ("model",),
 )
+RELEASED: Final = Counter(
+    "actionstream_batch_documents_released_total",
+    "Documents of batches that were let into the pipeline.",
+)
+BULK_IN_FLIGHT: Final = Gauge(
+    "actionstream_batch_documents_in_flight",
+    "Documents of all batches that are worked on; ACTIONSTREAM_BULK_IN_FLIGHT at most.",
+)
 REMOVED: Final = Counter(
     "actionstream_retention_removed_total",
     "Rows of work that ended long ago and of old events that were removed, by table.",

@@ -24,6 +24,7 @@ from streams.errors import DependencyDown, GiveWay, InvalidMessage
 from streams.gate import Gate
 from streams.ledger import Ledger
 from streams.retries import Attempts
+from streams.slots import as_bulk
 from streams.stage import Outcome, Reading, Record, Stage, Work
 from streams.step import Step
 from streams.wire import Incoming
@@ -131,8 +132,11 @@ class Runner:
             await self.undecodable(stage, record, error)
             outcome = "undecodable"
         else:
-            with structlog.contextvars.bound_contextvars(
-                request_id=work.request_id, gpt_id=work.gpt_id, document_id=work.document_id
+            with (
+                structlog.contextvars.bound_contextvars(
+                    request_id=work.request_id, gpt_id=work.gpt_id, document_id=work.document_id
+                ),
+                as_bulk(bulk=work.envelope.batch_id is not None),
             ):
                 outcome = await self._finish(stage, message, work, record)
         seconds = time.monotonic() - started
@@ -238,7 +242,8 @@ class Runner:
         if outcome.hand_over:
             envelope = work.envelope.of(stage.source.schema_name, part=work.key.part + 1)
             value = raw.value or b""
-            made.append(Record(stage.source.name, raw.key, value, envelope.to_headers()))
+            name = wire.lane(stage.source, envelope)
+            made.append(Record(name, raw.key, value, envelope.to_headers()))
         return tuple(made)
 
     def reply_topic(self, envelope: Envelope) -> str:

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.sql.base import Executable
 
 from schemas.states import StepState
-from schemas.topics import RESULTS, Kind
+from schemas.topics import RESULTS, Kind, bulk
 from streams import failures, metrics, replies, retries
 from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import (
@@ -89,9 +89,9 @@ class Step:
 
     async def _publish(self, outputs: Sequence[Record]) -> None:
         """Publish; what hands long work on comes last, since its next part may settle this one."""
-        own = self._stage.source.name
-        await self._runner.publish(self._record, tuple(r for r in outputs if r.topic != own))
-        await self._runner.publish(self._record, tuple(r for r in outputs if r.topic == own))
+        own = {self._stage.source.name, bulk(self._stage.source.name)}
+        await self._runner.publish(self._record, tuple(r for r in outputs if r.topic not in own))
+        await self._runner.publish(self._record, tuple(r for r in outputs if r.topic in own))
 
     async def _turn(self, claim: Claimed | None) -> Ending | None:
         """Work and commit. Returns: the ending that stands; None if it is to be claimed again."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.envelope import Envelope, Headers
+from schemas.topics import BULK, Topic, bulk
 from streams.stage import Output, Record
 
 
@@ -42,9 +43,14 @@ def made(output: Output | Record, envelope: Envelope, *, reply_topic: str) -> Re
         return output
     topic = output.topic
     headers = (output.envelope or envelope).of(topic.schema_name)
-    name = reply_topic if topic.kind == "result" else topic.name
+    name = reply_topic if topic.kind == "result" else lane(topic, headers)
     value = output.message.model_dump_json().encode()
     return Record(name, output.key.encode(), value, headers.to_headers())
+
+
+def lane(topic: Topic[Any], envelope: Envelope) -> str:
+    """Returns: the name of the topic that takes a record; what is of a batch has its own."""
+    return bulk(topic.name) if envelope.batch_id and topic in BULK else topic.name
 
 
 def to_json(record: Record) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from schemas.envelope import Envelope
 from schemas.retention import INPUT_RETENTION
 from schemas.settings import KafkaSettings
 from schemas.topics import (
+    BULK,
     CATALOGUE,
     DELAYS,
     EVENTS,
@@ -19,6 +20,7 @@ from schemas.topics import (
     RESULTS,
     Kind,
     Topic,
+    bulk,
 )
 
 _HEAD = f"""\
@@ -55,6 +57,15 @@ stay as they were. These headers are added, and the first two are gone when it r
 A record whose `return-to` names no stage goes to the retry topic's twin, `<topic>-dlq`, with
 `error` and `reason`. Both kinds of topic are the workers' own and kept {INPUT_RETENTION.days} days.
 """
+_BULK = f"""
+## Batches
+
+What belongs to a batch goes by topics of its own, so that no other document waits behind it:
+{", ".join(code(bulk(topic.name)) for topic in INPUTS if topic in BULK)}.
+Each has the records, partitions and retention of the topic it is named after, is read by the same
+stage, and is the workers' own; what fails goes to the same retry topics and dead letters.
+
+"""
 _OUTSIDE = """\
 ## Other programs
 
@@ -77,6 +88,7 @@ def markdown() -> str:
             map(_topic, CATALOGUE),
         ),
         _DEAD,
+        _BULK,
         "\n## Headers\n\n",
         table(("Header", "Required", "What it says"), _headers()),
         "\n",
@@ -114,7 +126,8 @@ def _rules() -> Iterable[tuple[str, str, str]]:
     answers = f"{code(RESULTS.name)}, {code(EVENTS.name)}, the reply topics"
     yield "gateway", code(RESULTS.name), "Read, Describe (no consumer group)"
     yield "gateway", "consumer groups `actionstream-*`", "Describe"
-    yield "workers", f"{requests}, {facts}, all `-again` topics", "Read, Write, Describe"
+    own = "all `-again` and `-bulk` topics"
+    yield "workers", f"{requests}, {facts}, {own}", "Read, Write, Describe"
     yield "workers", f"{answers}, {retries}, all `-dlq` topics", "Write, Describe"
     yield "workers", "consumer groups `actionstream-*`", "Read, Describe"
     yield "delay consumer", retries, "Read, Describe"

@@ -23,6 +23,7 @@ HEADERS: Final = {
     "reply-to": "Allow-listed topic for the answer; `results` if absent.",
     "fingerprint": "Hash of the request, which guards idempotency keys.",
     "traceparent": "W3C trace context.",
+    "batch-id": "The batch that the document belongs to; its records go by the bulk topics.",
     "part": "Which part of long work the record is, from 0.",
     "attempt": "How often the record was sent to its stage again, from 0.",
 }

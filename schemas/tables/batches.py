@@ -37,6 +37,7 @@ BATCHES: Final = Table(
     Column("closed_at", DateTime(timezone=True)),
     Column("completed_at", DateTime(timezone=True)),
     Index("batches_by_tenant", "gpt_id", "created_at", "batch_id"),
+    Index("batches_active", "batch_id", postgresql_where=text("state IN ('open', 'closed')")),
 )
 """One row a batch; `state` is one of `schemas/states.py:BatchState`.
 

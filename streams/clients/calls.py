@@ -6,7 +6,7 @@ Every error of a call is told apart here: down for everyone, or one record's own
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -19,6 +19,7 @@ from streams import metrics
 from streams.clients.breaker import Breaker, State
 from streams.errors import DependencyDown, RecordTrouble
 from streams.settings import Settings
+from streams.slots import Slots
 
 log = structlog.get_logger()
 
@@ -45,12 +46,13 @@ class _Busy(DependencyDown):
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Limits of the calls to one model.
+    """Limits of the calls to one model; documents of batches get `bulk_share` of the slots.
 
     `threshold` and `pause` are those of its breaker, `probe` is the hard limit of a probe.
     """
 
     slots: int = 4
+    bulk_share: float = 1.0
     timeout: timedelta = timedelta(seconds=60)
     probe: timedelta = timedelta(seconds=30)
     threshold: int = 5
@@ -61,6 +63,7 @@ class Caps:
         """Returns: the limits that the settings name."""
         return cls(
             slots=settings.model_slots,
+            bulk_share=settings.bulk_share,
             timeout=settings.model_timeout,
             probe=settings.breaker_probe_timeout,
             threshold=settings.breaker_threshold,
@@ -76,7 +79,7 @@ class Calls:
         self.model = model
         self._caps = caps
         self._probe = probe
-        self._slots = asyncio.Semaphore(caps.slots)
+        self._slots = Slots(caps.slots, caps.bulk_share)
         self._said: tuple[float, str | None] = (0.0, None)
         self.breaker = Breaker(
             threshold=caps.threshold,
@@ -153,13 +156,11 @@ class Calls:
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
-        with metrics.MODEL_WAITING.labels(self.model).track_inprogress():
-            await self._slots.acquire()
-        try:
+        async with AsyncExitStack() as stack:
+            with metrics.MODEL_WAITING.labels(self.model).track_inprogress():
+                await stack.enter_async_context(self._slots.one())
             with metrics.MODEL_CALLS_IN_FLIGHT.labels(self.model).track_inprogress():
                 yield
-        finally:
-            self._slots.release()
 
     def _count(self, outcome: str) -> None:
         metrics.MODEL_CALLS.labels(self.model, outcome).inc()

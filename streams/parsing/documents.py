@@ -10,6 +10,7 @@ from streams.parsing.page import ParsedPart
 from streams.parsing.pool import ParserPool
 from streams.parsing.reading import open_reader
 from streams.settings import Settings
+from streams.slots import Slots
 
 
 class DocumentParser:
@@ -17,6 +18,7 @@ class DocumentParser:
 
     def __init__(self, pool: ParserPool, settings: Settings) -> None:
         self._pool = pool
+        self._slots = Slots(settings.parse_processes, settings.bulk_share)
         self._limits = Limits(max_pages=settings.max_pages)
         self._budget_s = settings.work_budget.total_seconds()
         self._timeout_s = settings.parse_timeout.total_seconds()
@@ -38,14 +40,15 @@ class DocumentParser:
 
         Raises: Unparsable: never parsable. ParserCrashed: the child process died or hung.
         """
-        return await self._pool.parse(
-            path,
-            content_type,
-            first_page=first_page,
-            budget_s=self._budget_s,
-            timeout_s=self._timeout_s,
-            limits=self._limits,
-        )
+        async with self._slots.one():
+            return await self._pool.parse(
+                path,
+                content_type,
+                first_page=first_page,
+                budget_s=self._budget_s,
+                timeout_s=self._timeout_s,
+                limits=self._limits,
+            )
 
     async def draw(self, path: Path, content_type: str, *, numbers: Sequence[int]) -> list[bytes]:
         """Return a JPEG of each page; formats that have no pages to draw give none.

@@ -11,9 +11,10 @@ from typing import Final, TypeVar
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from schemas import topics
 from schemas.kafka import client_config
 from schemas.settings import KafkaSettings
-from schemas.topics import DELAYS, READERS, again
+from schemas.topics import DELAYS
 from streams.errors import DependencyDown
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ _LOOK_S: Final = 0.5
 
 def sources(stages: Iterable[str], *, held: bool = False) -> frozenset[str]:
     """Returns: the topics whose records these stages read; `held` adds the retry topics."""
-    read = {name for stage in stages for name in (READERS[stage].name, again(stage))}
+    read = {name for stage in stages for name in topics.sources(stage)}
     return frozenset(read | ({delay.name for delay in DELAYS} if held else set()))
 
 

@@ -144,7 +144,7 @@ def lost(steps: Sequence[Row[Any]]) -> tuple[Record, ...]:
     step = unsettled[-1]
     if step.outputs:
         return _outputs(step)
-    source = {READERS[step.stage].name, topics.again(step.stage)}
+    source = topics.sources(step.stage)
     for before in reversed(every):
         for record in _outputs(before):
             if record.topic in source and _part(record) == step.part:

@@ -81,6 +81,8 @@ def _batches() -> None:
         _time("completed_at"),
     )
     op.create_index("batches_by_tenant", "batches", ["gpt_id", "created_at", "batch_id"])
+    active = sa.text("state IN ('open', 'closed')")
+    op.create_index("batches_active", "batches", ["batch_id"], postgresql_where=active)
     op.create_table(
         "batch_tallies",
         _text("batch_id", key=True),

@@ -14,7 +14,8 @@ from schemas.envelope import Envelope
 from schemas.ids import DOCUMENT, REQUEST, RUN, Ids
 from schemas.messages import Inline, Message, ProcessDocument, ReprocessDocument, UpdateDocument
 from schemas.tables import DOCUMENTS, GPTS, RUNS
-from schemas.topics import DELAYS, again
+from schemas import topics
+from schemas.topics import DELAYS
 from streams.answers import Answers
 from streams.clients import s3
 from streams.clients.ollama import ModelAnswer
@@ -248,7 +249,7 @@ class World:
 
 def sources(stage: Stage[Any]) -> set[str]:
     """Returns: the topics that a stage reads."""
-    return {stage.source.name, again(stage.name)}
+    return set(topics.sources(stage.name))
 
 
 def returned(record: Record) -> Record:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from schemas import topics
 from schemas.messages import DocumentParsed, DocumentReceived, Result
 from schemas.states import SETTLED, Status, StepState
-from schemas.topics import DELAYS, again
+from schemas.topics import DELAYS, sources
 from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import DependencyDown, InvalidMessage, RecordTrouble
 from streams.retries import Attempts
@@ -177,7 +177,7 @@ async def worker(world: World, process: Process) -> None:
         patience=PATIENCE,
     )
     made = stages(world, process)
-    sources = [(stage, name) for stage in made for name in (stage.source.name, again(stage.name))]
+    sources = [(stage, name) for stage in made for name in sources(stage.name)]
     busy = True
     while busy:
         busy = world.return_what_is_due()
