@@ -105,6 +105,14 @@ OBJECTS: Final = Table(
         unique=True,
         postgresql_where=text("key IS NOT NULL AND deleted_at IS NULL"),
     ),
+    Index(
+        "objects_gone_by_key",
+        "collection_id",
+        "key",
+        func.coalesce(text("subject"), text("''")),
+        "version",
+        postgresql_where=text("key IS NOT NULL AND deleted_at IS NOT NULL"),
+    ),
     Index("objects_by_change", "collection_id", "sequence"),
     Index(
         "objects_of_subject_by_change",

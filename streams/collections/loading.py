@@ -22,8 +22,15 @@ from schemas.writes import (
 )
 from streams.collections import rows
 from streams.collections.rows import Row
-from streams.collections.values import Caller, Collection, Earlier, Object, Tenant
-from streams.collections.world import Limits, Loaded
+from streams.collections.values import (
+    Caller,
+    Collection,
+    Earlier,
+    Limits,
+    Loaded,
+    Object,
+    Tenant,
+)
 
 _TENANTS: Final = """
 SELECT gpt_id, disabled_at IS NOT NULL, deleted_at IS NOT NULL, max_objects, max_bytes,
@@ -44,7 +51,8 @@ GROUP BY gpt_id
 """
 # By key: the one that bears it, though its time may be over; for a caller without an end user also
 # the first live ones of all end users, as many as there are operations that may delete the first.
-# The outer join gives a row, and so the time, where there is no object.
+# And the latest deleted one of each key, whose versions the next one of that key goes on from. The
+# outer join gives a row, and so the time, where there is no object.
 _OBJECTS: Final = """
 WITH by_key AS (
     SELECT * FROM unnest(%(collections)s::text[], %(keys)s::text[], %(subjects)s::text[],
@@ -66,9 +74,22 @@ WITH by_key AS (
             ORDER BY coalesce(subject, '') LIMIT w.most) o
         WHERE w.subject IS NULL
         UNION ALL
+        SELECT g.object_id FROM by_key w CROSS JOIN LATERAL (
+            SELECT object_id FROM objects
+            WHERE collection_id = w.collection_id AND key = w.key AND deleted_at IS NOT NULL
+                  AND coalesce(subject, '') = coalesce(w.subject, '')
+            ORDER BY version DESC LIMIT 1) g
+        UNION ALL
         SELECT b.object_id FROM objects t JOIN objects b ON b.collection_id = t.collection_id
             AND b.key = t.key AND coalesce(b.subject, '') = coalesce(t.subject, '')
             AND b.deleted_at IS NULL
+        WHERE t.object_id = ANY(%(restored)s)
+        UNION ALL
+        SELECT g.object_id FROM objects t CROSS JOIN LATERAL (
+            SELECT object_id FROM objects
+            WHERE collection_id = t.collection_id AND key = t.key AND deleted_at IS NOT NULL
+                  AND coalesce(subject, '') = coalesce(t.subject, '')
+            ORDER BY version DESC LIMIT 1) g
         WHERE t.object_id = ANY(%(restored)s)
     ) ORDER BY object_id FOR UPDATE
 )

@@ -124,3 +124,24 @@ class Change:
 
     kind: Literal["created", "updated", "deleted"]
     after: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What holds for a tenant that has no limits of its own, and for its collections' number."""
+
+    max_objects: int
+    max_bytes: int
+    max_collections: int
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What the tables held when the batch began; `collection_counts` where it matters."""
+
+    now: datetime
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    collections: dict[str, Collection] = field(default_factory=dict)
+    objects: dict[str, Object] = field(default_factory=dict)
+    earlier: dict[tuple[str, int], Earlier] = field(default_factory=dict)
+    collection_counts: dict[str, int] = field(default_factory=dict)

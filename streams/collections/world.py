@@ -5,36 +5,23 @@ leaves exactly what stood there.
 """
 
 from collections.abc import Iterator, MutableMapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final, Literal
 
 from streams.collections.rejected import Rejected
-from streams.collections.values import Caller, Change, Collection, Earlier, Object, Tenant
+from streams.collections.values import (
+    Caller,
+    Change,
+    Collection,
+    Earlier,
+    Loaded,
+    Object,
+    Tenant,
+)
 
 _TICK: Final = timedelta(microseconds=1)
 _NOTHING: Final = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What holds for a tenant that has no limits of its own, and for its collections' number."""
-
-    max_objects: int
-    max_bytes: int
-    max_collections: int
-
-
-@dataclass(slots=True)
-class Loaded:
-    """What the tables held when the batch began; `collection_counts` where it matters."""
-
-    now: datetime
-    tenants: dict[str, Tenant] = field(default_factory=dict)
-    collections: dict[str, Collection] = field(default_factory=dict)
-    objects: dict[str, Object] = field(default_factory=dict)
-    earlier: dict[tuple[str, int], Earlier] = field(default_factory=dict)
-    collection_counts: dict[str, int] = field(default_factory=dict)
 
 
 class World:
@@ -61,6 +48,11 @@ class World:
                 self._keys.setdefault((each.collection_id, each.key), {})[each.subject or ""] = (
                     each.object_id
                 )
+        self._highest: dict[tuple[str, str, str], int] = {}
+        """By collection, key and end user: the highest version that any object of them has had."""
+        for each in self.objects.values():
+            if (place := _place(each)) is not None:
+                self._highest[place] = max(each.version, self._highest.get(place, 0))
         self._journal: list[tuple[MutableMapping[Any, Any], Any, Any]] = []
         self._changes: list[Change] = []
 
@@ -139,7 +131,7 @@ class World:
         self._set(self.tenants, gpt_id, counted)
 
     def create(self, one: Object) -> Object:
-        """Enter an object; its sequence and time of creation are given to it here.
+        """Enter an object; its version, sequence and time of creation are given to it here.
 
         Raises: Rejected: a quota has no room for it.
         """
@@ -150,6 +142,7 @@ class World:
             created_at = max(created_at, collection.last_created_at + _TICK)
         entered = replace(
             one,
+            version=self._next_version(one, 0),
             sequence=collection.sequence + 1,
             created_at=created_at,
             updated_at=max(created_at, self.now),
@@ -192,7 +185,7 @@ class World:
         collection = self.collections[before.collection_id]
         entered = replace(
             after,
-            version=before.version + 1,
+            version=self._next_version(after, before.version),
             sequence=collection.sequence + 1,
             updated_at=max(self.now, before.updated_at),
         )
@@ -200,6 +193,14 @@ class World:
             self._set(self.earlier, (before.object_id, before.version), Earlier.of(before))
         self._store(Change(kind, entered), objects, more)
         return entered
+
+    def _next_version(self, one: Object, before: int) -> int:
+        """Returns: a version above its last one, and above all that an object of its key has had.
+
+        Who holds the ETag of a deleted object must not write over another one of its key.
+        """
+        place = _place(one)
+        return 1 + max(before, 0 if place is None else self._highest.get(place, 0))
 
     def _store(self, change: Change, objects: int, more: int) -> None:
         after = change.after
@@ -222,6 +223,8 @@ class World:
             bearers = self._keys.setdefault((after.collection_id, after.key), {})
             there = after.object_id if after.deleted_at is None else ""
             self._set(bearers, after.subject or "", there)
+        if (place := _place(after)) is not None:
+            self._set(self._highest, place, after.version)
         self._changes.append(change)
 
     def _afford(self, collection: Collection, objects: int, more: int) -> None:
@@ -277,6 +280,10 @@ class World:
         one = self.objects[object_id]
         kept = self.collections[one.collection_id].keep_versions
         return max(one.version - 1 - kept, self.forgotten.get(object_id, 0))
+
+
+def _place(one: Object) -> tuple[str, str, str] | None:
+    return None if one.key is None else (one.collection_id, one.key, one.subject or "")
 
 
 def _others(now: MutableMapping[Any, Any], then: MutableMapping[Any, Any]) -> Iterator[Any]:

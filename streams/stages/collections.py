@@ -36,8 +36,8 @@ from streams.collections.judging import Judge
 from streams.collections.loading import Asked
 from streams.collections.rejected import Rejected
 from streams.collections.validation import Validators
-from streams.collections.values import Caller, Change, Collection
-from streams.collections.world import Limits, World
+from streams.collections.values import Caller, Change, Collection, Limits
+from streams.collections.world import World
 from streams.settings import Settings
 from streams.stage import BatchStage, Event, Output, Taken, Verdict
 

@@ -1,4 +1,4 @@
-"""How far events were removed, and which dead letters a request has: what retention asks for."""
+"""How far events were removed, the dead letters of a request, the deleted objects of a key."""
 
 from collections.abc import Sequence
 
@@ -18,9 +18,15 @@ def upgrade() -> None:
         sa.Column("forgotten_sequence", sa.BigInteger(), nullable=False, server_default="0"),
     )
     op.create_index("dead_letters_by_request", "dead_letters", ["request_id"])
+    op.execute(
+        "CREATE INDEX objects_gone_by_key ON objects "
+        "(collection_id, key, coalesce(subject, ''), version) "
+        "WHERE key IS NOT NULL AND deleted_at IS NOT NULL"
+    )
 
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_index("objects_gone_by_key", "objects")
     op.drop_index("dead_letters_by_request", "dead_letters")
     op.drop_column("event_counters", "forgotten_sequence")

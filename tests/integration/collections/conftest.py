@@ -21,7 +21,7 @@ from schemas.writes import (
     WriteCollection,
 )
 from streams.clients.postgres import Database
-from streams.collections.world import Limits
+from streams.collections.values import Limits
 from streams.stage import Taken, Verdict
 from streams.stages import collections
 

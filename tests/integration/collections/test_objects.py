@@ -46,6 +46,24 @@ async def test_a_body_is_kept_exactly(tenant: Tenant) -> None:
     assert (again["change"], again["object"]["version"]) == ("unchanged", 1)
 
 
+async def test_versions_of_a_key_go_on_behind_a_tombstone(tenant: Tenant) -> None:
+    """For another object of that key, also after many, and for one of them that is restored."""
+    seen = []
+    for number in range(3):
+        made = (await tenant.put("a", {"n": number}))["object"]
+        gone = (await tenant.delete(made["id"]))["object"]
+        seen += [(made["version"], gone["version"])]
+    assert seen == [(1, 2), (3, 4), (5, 6)]
+    first = min(await tenant.rows(OBJECTS), key=lambda row: row.created_at)
+    back = await tenant.one(RestoreObject(object_id=first.object_id, version=1))
+    assert back["object"]["version"] == 7
+    assert await tenant.refused(PutObject(key="a", body={}, if_version=5)) == (
+        412,
+        "version_conflict",
+    )
+    assert (await tenant.put("b", {}))["object"]["version"] == 1
+
+
 async def test_a_life(tenant: Tenant) -> None:
     """Each change is a version with a place among the collection's changes."""
     made = await tenant.create({"a": 1, "b": {"c": [1, 2]}})
@@ -179,7 +197,7 @@ async def test_a_key_can_be_given_again_within_one_batch(tenant: Tenant) -> None
     codes = [each.problem.code if each.problem else None for each in verdicts]
     assert codes == [None, None, "key_taken", None, None]
     alive = [row for row in await tenant.rows(OBJECTS) if row.deleted_at is None]
-    assert [(row.object_id, row.version) for row in alive] == [(made["id"], 3)]
+    assert [(row.object_id, row.version) for row in alive] == [(made["id"], 5)]
 
 
 async def test_a_key_of_a_deleted_object_that_another_one_has(tenant: Tenant) -> None:

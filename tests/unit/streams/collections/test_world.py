@@ -23,12 +23,16 @@ from schemas.writes import (
 from streams.collections.judging import Judge
 from streams.collections.rejected import Rejected
 from streams.collections.validation import Validators
-from streams.collections.values import Caller, Collection, Object, Tenant
-from streams.collections.world import Loaded, World
+from streams.collections.values import Caller, Collection, Loaded, Object, Tenant
+from streams.collections.world import World
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 GPT, COLLECTION, NAME = "demo", "col_1", "diary"
 MOST_OBJECTS, MOST_BYTES, KEPT = 4, 60, 2
+
+
+def _place(one: dict[str, Any]) -> tuple[str | None, str | None]:
+    return one["key"], one["subject"]
 
 
 @dataclass
@@ -55,7 +59,10 @@ class Model:
         self.sequence += 1
         one = self.objects.setdefault(name, {"version": 0, "versions": {}, "body": None, **new})
         one["versions"][one["version"]] = one["body"]
-        one |= {"body": body, "version": one["version"] + 1, "sequence": self.sequence}
+        alike = [each for each in self.objects.values() if _place(each) == _place(one)]
+        above = alike if one["key"] is not None else [one]
+        version = 1 + max(each["version"] for each in above)
+        one |= {"body": body, "version": version, "sequence": self.sequence}
 
     def full(self, before: Any, body: dict[str, Any]) -> bool:
         held = sum(size(one["body"]) for one in self.live())
@@ -335,3 +342,25 @@ def test_an_end_comes_when_it_is_due(expires_at: datetime | None, change: str) -
     world = held(new_world(), expires_at=expires_at)
     judge = Judge(world, Validators(), lambda _: "obj_1", Caller(GPT, None), NAME)
     assert outcome(judge, ExpireObject(object_id="obj_0")) == change
+
+
+def test_versions_of_a_key_never_come_again() -> None:
+    """Who holds the ETag of a deleted object cannot write over the next one of its key."""
+    world = new_world()
+    judge = Judge(world, Validators(), numbered(world), Caller(GPT, None), NAME)
+    first = judge.judge(PutObject(key="a", body={"x": 1})).object
+    assert first is not None
+    judge.judge(PutObject(key="a", body={"x": 2}))
+    judge.judge(DeleteObject(key="a"))
+    second = judge.judge(PutObject(key="a", body={"x": 3})).object
+    assert second is not None
+    assert (second.object_id, second.version) == ("obj_2", 4)
+    assert outcome(judge, PutObject(key="a", body={}, if_version=2)) == "version_conflict"
+
+    judge.judge(DeleteObject(key="a"))
+    restored = judge.judge(RestoreObject(object_id="obj_1", version=1)).object
+    assert restored is not None
+    assert (restored.version, restored.body) == (6, first.body)
+    other = judge.judge(CreateObject(key="b", body={})).object
+    assert other is not None
+    assert other.version == 1
