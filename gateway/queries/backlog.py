@@ -1,4 +1,4 @@
-"""Reads of the work that waits and of how fast it goes; they are of all tenants together."""
+"""Reads of the work that waits, batches apart, and of how fast it goes, of all tenants together."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from gateway.database import EVERYONE, Reader
-from schemas.tables import RUNS
+from schemas.tables import DOCUMENTS, RUNS
 
 MOST_FINISHED: Final = 200
 """Runs that are looked at; where more than these end within a minute, the last of them suffice."""
@@ -38,7 +38,13 @@ async def progress(reader: Reader) -> Progress:
         func.count().label("unfinished"),
         func.min(RUNS.c.created_at).label("oldest"),
     )
-    waiting = select(*counted).where(RUNS.c.completed_at.is_(None))
+    # What belongs to batches goes beside the others and holds nobody up.
+    alone = DOCUMENTS.c.batch_id.is_(None)
+    waiting = (
+        select(*counted)
+        .join(DOCUMENTS, DOCUMENTS.c.document_id == RUNS.c.document_id)
+        .where(RUNS.c.completed_at.is_(None), alone)
+    )
     ended = (
         select(RUNS.c.created_at, RUNS.c.completed_at)
         .where(RUNS.c.completed_at.is_not(None))
