@@ -29,6 +29,7 @@ BATCHES: Final = Table(
     Column("state", Text, nullable=False),
     Column("last_ordinal", BigInteger, nullable=False, server_default=text("0")),
     Column("unsettled", BigInteger, nullable=False, server_default=text("0")),
+    Column("last_source", Integer, nullable=False, server_default=text("0")),
     Column("sources", Integer, nullable=False, server_default=text("0")),
     Column("closings", Integer, nullable=False, server_default=text("0")),
     Column("completed_closings", Integer, nullable=False, server_default=text("0")),
@@ -41,8 +42,9 @@ BATCHES: Final = Table(
 )
 """One row a batch; `state` is one of `schemas/states.py:BatchState`.
 
-`unsettled` counts the entries that are neither completed nor failed nor cancelled, `sources` the
-archives and prefixes that are still being listed. A closed batch without either is complete:
+`unsettled` counts the entries that are neither completed nor failed nor cancelled, `sources` what
+may still add to them: archives and prefixes that are not listed to their end, redrives of a retry.
+`last_source` numbers the former. A closed batch without either is complete:
 `closings` counts how often it was closed (or retried), `completed_closings` the last of them whose
 `batch.completed` was told. This row is locked before any entry's count changes."""
 
@@ -80,11 +82,13 @@ BATCH_ENTRIES: Final = Table(
         postgresql_where=text("settled_at IS NOT NULL"),
     ),
     Index("batch_entries_by_state", "batch_id", "state", "ordinal"),
+    Index("batch_entries_by_tenant", "gpt_id", "batch_id", "ordinal"),
 )
 """One row a document of a batch, from the moment it was added; one that could not become a document
 has no `document_id` and says why in `problem`.
 
-`order` is the value of the `process-document` record that it is released with. `state` is one of
+`order` is the value of the `process-document` record that it is released with; it goes once the
+document is begun or settled. `state` is one of
 `schemas/states.py:EntryState` and follows the document's status within the same transaction.
 `label` is the document's type where it is completed, the problem's code where it failed, else
 empty."""

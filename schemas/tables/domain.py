@@ -79,6 +79,12 @@ DOCUMENTS: Final = Table(
     Index("documents_by_content", "gpt_id", "sha256"),
     Index("documents_by_parent", "parent_id"),
     Index(
+        "documents_by_batch",
+        "batch_id",
+        "document_id",
+        postgresql_where=text("batch_id IS NOT NULL"),
+    ),
+    Index(
         "documents_to_review",
         "gpt_id",
         "confidence",

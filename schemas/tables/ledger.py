@@ -99,7 +99,13 @@ DEAD_LETTERS: Final = Table(
     Index("dead_letters_by_tenant", "gpt_id", "created_at"),
     Index("dead_letters_by_document", "document_id"),
     Index("dead_letters_by_request", "request_id"),
-    Index("dead_letters_by_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
+    Index(
+        "dead_letters_by_batch",
+        "batch_id",
+        "created_at",
+        "dead_letter_id",
+        postgresql_where=text("batch_id IS NOT NULL"),
+    ),
 )
 """`state` is one of `schemas/states.py:LetterState`. `run_id` and `part` name the step; they are
 null where the record could not be decoded."""

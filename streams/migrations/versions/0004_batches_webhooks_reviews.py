@@ -45,12 +45,12 @@ def _known_tables() -> None:
     for table in ("documents", "dead_letters", "events"):
         op.add_column(table, _text("batch_id"))
     of_batch = sa.text("batch_id IS NOT NULL")
-    op.create_index(
-        "dead_letters_by_batch", "dead_letters", ["batch_id"], postgresql_where=of_batch
-    )
-    op.create_index(
-        "events_by_batch", "events", ["batch_id", "sequence"], postgresql_where=of_batch
-    )
+    for name, table, columns in (
+        ("documents_by_batch", "documents", ["batch_id", "document_id"]),
+        ("dead_letters_by_batch", "dead_letters", ["batch_id", "created_at", "dead_letter_id"]),
+        ("events_by_batch", "events", ["batch_id", "sequence"]),
+    ):
+        op.create_index(name, table, columns, postgresql_where=of_batch)
     op.create_index(
         "documents_to_review",
         "documents",
@@ -72,6 +72,7 @@ def _batches() -> None:
         _text("state", given=True),
         _count("last_ordinal"),
         _count("unsettled"),
+        _count("last_source", 0, sa.Integer),
         _count("sources", 0, sa.Integer),
         _count("closings", 0, sa.Integer),
         _count("completed_closings", 0, sa.Integer),
@@ -114,6 +115,7 @@ def _entries() -> None:
         ("in_flight", ["released_at"], "released_at IS NOT NULL AND settled_at IS NULL"),
         ("settled", ["batch_id", "settled_at"], "settled_at IS NOT NULL"),
         ("by_state", ["batch_id", "state", "ordinal"], None),
+        ("by_tenant", ["gpt_id", "batch_id", "ordinal"], None),
     ):
         condition = None if where is None else sa.text(where)
         op.create_index(
@@ -131,10 +133,13 @@ def _webhooks() -> None:
         _text("description"),
         sa.Column("events", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("secrets", postgresql.ARRAY(postgresql.BYTEA()), nullable=False),
+        _time("old_secrets_end_at"),
         _text("state", given=True),
         _text("paused_reason"),
         _count("failures", 0, sa.Integer),
         _time("failing_since"),
+        _time("held_until"),
+        sa.Column("slow", sa.Boolean(), nullable=False, server_default=sa.text("false")),
         _time("due_at"),
         _text("owner"),
         _time("lease_until"),
@@ -154,7 +159,10 @@ def _webhooks() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         _text("event_type", given=True),
         _text("state", given=True),
+        sa.Column("urgent", sa.Boolean(), nullable=False, server_default=sa.text("false")),
         _count("attempts", 0, sa.Integer),
+        _count("attempts_before", 0, sa.Integer),
+        _time("retry_at"),
         sa.Column("status_code", sa.Integer()),
         sa.Column("latency_ms", sa.Integer()),
         _text("excerpt"),
@@ -162,12 +170,12 @@ def _webhooks() -> None:
         _time("created_at", given=True),
         _time("tried_at"),
         _time("settled_at"),
-        sa.UniqueConstraint("webhook_id", "sequence", name="webhook_deliveries_once"),
+        sa.UniqueConstraint("gpt_id", "webhook_id", "sequence", name="webhook_deliveries_once"),
     )
     op.create_index(
         "webhook_deliveries_pending",
         "webhook_deliveries",
-        ["webhook_id", "sequence"],
+        ["webhook_id", sa.text("urgent DESC"), "sequence"],
         postgresql_where=sa.text("state = 'pending'"),
     )
 
