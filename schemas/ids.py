@@ -28,6 +28,7 @@ COLLECTION: Final = "col"
 OBJECT: Final = "obj"
 BATCH: Final = "batch"
 WEBHOOK: Final = "wh"
+DELIVERY: Final = "msg"
 
 
 def uuid7() -> uuid.UUID:

@@ -78,7 +78,7 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
     """All attempts were used up; it can be sent again."""
     SKIPPED = "skipped"
-    """Its endpoint was paused or deleted meanwhile."""
+    """Its event was no longer kept when its turn came."""
 
 
 class RebuildState(StrEnum):

@@ -1,16 +1,32 @@
-"""What may be done with webhooks, as records say it."""
+"""What may be done with webhooks, as records say it, and which events they get."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from schemas.events import EventType
 from schemas.messages import Message
 
+DELIVERABLE: Final = tuple(kind for kind in EventType if not kind.startswith("webhook."))
+"""What endpoints can choose from. Events of webhooks themselves are not among them, since what a
+delivery brings about would be delivered again; a test goes to its own endpoint, whatever it chose.
+"""
+
 Url = Annotated[str, StringConstraints(min_length=8, max_length=2048)]
+Description = Annotated[str, StringConstraints(max_length=500)]
 EventPattern = Annotated[
     str, StringConstraints(pattern=r"^(\*|[a-z]+\.(\*|[a-z_]+))$", max_length=64)
 ]
+EventPatterns = Annotated[tuple[EventPattern, ...], Field(min_length=1, max_length=50)]
 Sealed = Annotated[str, StringConstraints(max_length=512)]
+
+
+def matches(patterns: Iterable[str], kind: str) -> bool:
+    """Returns: whether an endpoint with these patterns gets events of this type."""
+    if kind not in DELIVERABLE:
+        return False
+    return any(pattern in {"*", kind, f"{kind.partition('.')[0]}.*"} for pattern in patterns)
 
 
 class CreateWebhook(Message):
@@ -18,8 +34,8 @@ class CreateWebhook(Message):
 
     do: Literal["create"] = "create"
     url: Url
-    description: Annotated[str, StringConstraints(max_length=500)] | None = None
-    events: Annotated[tuple[EventPattern, ...], Field(min_length=1, max_length=50)] = ("*",)
+    description: Description | None = None
+    events: EventPatterns = ("*",)
     secret: Sealed
 
 
@@ -28,11 +44,13 @@ class UpdateWebhook(Message):
 
     do: Literal["update"] = "update"
     url: Url | None = None
-    description: Annotated[str, StringConstraints(max_length=500)] | None = None
-    events: Annotated[tuple[EventPattern, ...], Field(min_length=1, max_length=50)] | None = None
+    description: Description | None = None
+    events: EventPatterns | None = None
     state: Literal["active", "paused"] | None = None
     secret: Sealed | None = None
-    drop_old_secrets: bool = False
+    old_secrets_end_at: AwareDatetime | None = Field(
+        default=None, description="Until when those that it had sign too; with a new secret only."
+    )
     if_version: int | None = None
 
 
@@ -60,11 +78,21 @@ class Redeliver(Message):
     only_failed: bool = True
 
 
+class PauseWebhook(Message):
+    """Pause an endpoint that fails; the workers' own, and void once it has worked again."""
+
+    do: Literal["pause"] = "pause"
+    reason: Annotated[str, StringConstraints(max_length=500)]
+    version: int = Field(description="The endpoint's version when it failed.")
+    failures: int
+    failing_since: AwareDatetime
+
+
 class ChangeWebhook(Message):
     """Make, change, remove or test an endpoint of webhooks, or deliver to it again."""
 
     webhook_id: str
     change: Annotated[
-        CreateWebhook | UpdateWebhook | DeleteWebhook | TestWebhook | Redeliver,
+        CreateWebhook | UpdateWebhook | DeleteWebhook | TestWebhook | Redeliver | PauseWebhook,
         Field(discriminator="do"),
     ]

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
@@ -18,12 +18,10 @@ from typing import BinaryIO, Final, Self
 
 import httpx2
 
-from streams.clients.addresses import Address, Network, inner, is_public, resolve
+from schemas.addresses import Address, Network, is_public, is_within
+from streams.clients.addresses import Resolve, resolve
 from streams.errors import InvalidMessage, RecordTrouble
 from streams.settings import Settings
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Returns every address of a host name; raises `socket.gaierror`."""
 
 MAX_REDIRECTS: Final = 5
 MAX_ADDRESSES_TRIED: Final = 3
@@ -171,10 +169,7 @@ class Fetch:
         return addresses
 
     def _is_allowed(self, address: Address) -> bool:
-        seen = inner(address)
-        return any(
-            seen.version == network.version and seen in network for network in self.allowed_networks
-        )
+        return is_within(address, self.allowed_networks)
 
     async def _save(self, response: httpx2.Response, target: Path) -> None:
         encoding = response.headers.get("content-encoding", "identity")

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from streams.clients.addresses import is_public
+from schemas.addresses import is_public
 from streams.clients.fetch import Fetch
 from tests.fakes.site import PUBLIC, Site, content, refused, status
 
