@@ -14,11 +14,18 @@ from schemas.settings import (
     SearchSettings,
     SharedSettings,
     StorageSettings,
+    WebhookSettings,
 )
 
 
 class GatewaySettings(
-    SharedSettings, KeySettings, KafkaSettings, StorageSettings, SearchSettings, ModelSettings
+    SharedSettings,
+    KeySettings,
+    WebhookSettings,
+    KafkaSettings,
+    StorageSettings,
+    SearchSettings,
+    ModelSettings,
 ):
     """What the gateway needs to know."""
 

@@ -62,6 +62,27 @@ class KeySettings(EnvironmentSettings):
     )
 
 
+class WebhookSettings(EnvironmentSettings):
+    """How secrets of webhooks are kept, and where webhooks may lead."""
+
+    webhook_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Key under which secrets of webhooks are sealed; one derived from the id "
+        "secret if absent.",
+    )
+    previous_webhook_key: SecretStr | None = Field(
+        default=None,
+        description="The webhook key before the present one: secrets that were sealed under it "
+        "stay readable while it is set.",
+    )
+    webhook_allowed_networks: tuple[str, ...] = Field(
+        default=(),
+        description="Private networks (CIDR) that webhooks may lead into all the same; plain http "
+        "is allowed there too.",
+    )
+
+
 class KafkaSettings(EnvironmentSettings):
     """How to reach Kafka."""
 

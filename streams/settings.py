@@ -16,6 +16,7 @@ from schemas.settings import (
     SearchSettings,
     SharedSettings,
     StorageSettings,
+    WebhookSettings,
 )
 
 HEADROOM = timedelta(seconds=5)
@@ -102,6 +103,7 @@ class BackupSettings(LogSettings, StorageSettings, MetricsSettings):
 class Settings(
     SharedSettings,
     KeySettings,
+    WebhookSettings,
     ConsumerSettings,
     StorageSettings,
     SearchSettings,
@@ -234,6 +236,39 @@ class Settings(
         default=30,
         ge=1,
         description="How long a deleted object stays in the feed of changes and can be restored.",
+    )
+
+    max_webhooks_per_gpt: int = Field(
+        default=20, ge=0, description="Endpoints of webhooks that a GPT may have."
+    )
+    webhook_timeout: timedelta = Field(
+        default=timedelta(seconds=10),
+        gt=timedelta(0),
+        le=timedelta(seconds=60),
+        description="Hard limit of one delivery of a webhook, from the name to the answer.",
+    )
+    webhook_slots: int = Field(
+        default=64,
+        ge=4,
+        description="Endpoints that a worker delivers to at once, one delivery each; those that "
+        "fail or are slow get a quarter of them at most.",
+    )
+    webhook_retry_s: tuple[int, ...] = Field(
+        default=(5, 30, 300, 1800, 7200, 18000, 36000, 50400),
+        min_length=1,
+        description="Seconds between the attempts at a delivery, as JSON, a fifth more or less by "
+        "chance; after the last of them it has failed.",
+    )
+    webhook_hold: int = Field(
+        default=3,
+        ge=1,
+        description="Attempts for which a delivery holds up the later ones of its endpoint, so "
+        "that their order is kept; after them it is retried beside them.",
+    )
+    webhook_pause_after: timedelta = Field(
+        default=timedelta(hours=24),
+        gt=timedelta(0),
+        description="An endpoint that took nothing for so long is paused.",
     )
 
     event_retention: timedelta = Field(
