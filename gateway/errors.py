@@ -8,6 +8,7 @@ GatewayError
 │   └── Deleted            404  it was there; its tombstone is
 ├── NotReady               409  handed out, but not worked off far enough
 ├── ChangesExpired         410  what was deleted since then is no longer known
+├── PreconditionFailed     412  If-Match or If-None-Match does not hold
 ├── TooLarge               413  body above the limit
 │   └── BodyTooLarge       413  an object's body above its own
 ├── NotAcceptable          406  the client takes no JSON
@@ -132,6 +133,12 @@ class ChangesExpired(GatewayError):
     """What happened since that number is no longer known in full."""
 
     status, code, title = 410, "changes_expired", "Changes expired"
+
+
+class PreconditionFailed(GatewayError):
+    """If-Match or If-None-Match does not hold."""
+
+    status, code, title = 412, "version_conflict", "Version conflict"
 
 
 class TooLarge(GatewayError):

@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from gateway.answers import ACCEPTED, COLLECTION_WAIT_S, note_ids
 from gateway.deps import Call
-from gateway.errors import Deleted, RequestFailed, TooLarge
-from gateway.preconditions import etag
+from gateway.errors import Deleted, RequestFailed
+from gateway.preconditions import etag, refuse_if_none_match
 from gateway.queries import objects
 from gateway.state import State
-from gateway.submission import Order, claim, fingerprint, submit
+from gateway.submission import Order, check_record, claim, fingerprint, submit
 from schemas.api.requests import RequestState
 from schemas.states import FINAL, Status
-from schemas.topics import MAX_MESSAGE_BYTES, WRITE_COLLECTION
+from schemas.topics import WRITE_COLLECTION
 from schemas.writes import (
     CreateObject,
     DefineCollection,
@@ -29,9 +29,6 @@ from schemas.writes import (
 
 JSON: Final = "application/json"
 NO_CONTENT: Final = 204
-_HEADERS_BYTES: Final = 16 * 1024
-"""What the headers of a record take at most."""
-
 _LARGE: Final = (WriteBatch, PatchObject, DefineCollection)
 """Operations that are not bounded by the size of one object."""
 
@@ -60,7 +57,7 @@ async def ordered(state: State, call: Call, name: str, operation: Operation) -> 
     message = WriteCollection(collection=name, operation=operation)
     asked = message.model_dump(mode="json")
     if isinstance(operation, _LARGE):
-        _check_record(message)
+        check_record(message)
     order = Order(
         topic=WRITE_COLLECTION,
         key=f"{call.principal.gpt_id}/{name}",
@@ -80,9 +77,12 @@ async def write_object(
     """Returns: the answer to an operation on one object: the object, or 202 with where to ask.
 
     Raises:
+        PreconditionFailed: it changes only what is there, and If-None-Match was sent.
         Deleted: another call has replaced what was written before it could be read again.
         RequestFailed: as `ordered` does.
     """
+    if not _may_create(operation):
+        refuse_if_none_match(request)
     found = await ordered(state, call, name, operation)
     if found.status not in FINAL or found.result is None:
         return pending(found, request)
@@ -142,11 +142,6 @@ def dumped(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _check_record(message: WriteCollection) -> None:
-    size = len(message.model_dump_json().encode())
-    limit = MAX_MESSAGE_BYTES - _HEADERS_BYTES
-    if size > limit:
-        raise TooLarge(
-            f"what is asked has {size} bytes as a record, above the limit of {limit}; "
-            "ask it in several calls"
-        )
+def _may_create(operation: Operation) -> bool:
+    by_key = isinstance(operation, PutObject) and operation.object_id is None
+    return by_key or isinstance(operation, CreateObject)

@@ -58,6 +58,7 @@ class PutObject(Target):
     body: Body
     ttl_s: Seconds | None = None
     if_absent: bool = Field(default=False, description="Only if there is none yet.")
+    if_exists: bool = Field(default=False, description="Only if there is one already.")
 
 
 class MergeObject(Target):
@@ -178,6 +179,8 @@ class DefineCollection(Message):
         default=False, description="Refuse a schema that a stored object does not fit."
     )
     if_version: int | None = None
+    if_absent: bool = Field(default=False, description="Only if there is none yet.")
+    if_exists: bool = Field(default=False, description="Only if there is one already.")
 
 
 class DropCollection(Message):

@@ -1,6 +1,5 @@
 """Changes to a document: corrections, deletion, another run. Each is a request of its own."""
 
-import re
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Request, Response
@@ -8,7 +7,7 @@ from fastapi import APIRouter, Header, Request, Response
 from gateway.answers import COLLECTION_WAIT_S, succeeded
 from gateway.deps import Call, CallDep, SecuredRoute, StateDep
 from gateway.documents import check_id, known
-from gateway.errors import InvalidInput
+from gateway.preconditions import wanted_version
 from gateway.state import State
 from gateway.submission import Order, claim, fingerprint, submit
 from schemas.api.documents import DocumentPatch, ReprocessInput
@@ -20,7 +19,6 @@ router = APIRouter(
     prefix="/v1/documents/{document_id}", tags=["documents"], route_class=SecuredRoute
 )
 
-_VERSION: Final = re.compile(r'"(\d{1,15})"', re.ASCII)
 _PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}}
 
 
@@ -48,7 +46,7 @@ async def update_document(
         metadata=body.metadata,
         type=body.type,
         fields=body.fields,
-        if_version=_version(body.if_version, if_match),
+        if_version=wanted_version(body.if_version, if_match),
     )
     found = await _changed(state, call, UPDATE_DOCUMENT, message)
     return succeeded(found, request, response)
@@ -108,14 +106,3 @@ async def _changed(
         document_id=document_id,
     )
     return await submit(state, call, claim(state, call), order, default_wait_s)
-
-
-def _version(if_version: int | None, if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return if_version
-    found = _VERSION.fullmatch(if_match.strip())
-    if found is None:
-        raise InvalidInput.at("/header/If-Match", 'must be one ETag as it was sent, such as "3"')
-    if if_version is not None and if_version != int(found[1]):
-        raise InvalidInput.at("/if_version", "says another version than If-Match; send one of them")
-    return int(found[1])

@@ -17,6 +17,7 @@ from gateway.preconditions import (
     IfNoneMatch,
     IfVersionQuery,
     only_if_absent,
+    only_if_there,
     wanted_version,
 )
 from gateway.queries import objects
@@ -116,13 +117,14 @@ async def get_object_by_key(
     state: StateDep,
     caller: CallerDep,
     fields: FieldsQuery = None,
+    if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One object, by its key in the collection."""
     found = await objects.by_key(state.direct, caller, place.name, key)
     if found is None:
         raise NotFound(f"there is no object with the key {key} in {place.name}")
-    return shown(found, fields, if_none_match)
+    return shown(found, fields, if_match, if_none_match)
 
 
 @router.put(
@@ -139,6 +141,7 @@ async def put_object_by_key(
     state: StateDep,
     call: CallDep,
     if_absent: Annotated[bool, Query(description="Only if there is none yet, else 412.")] = False,
+    if_exists: Annotated[bool, Query(description="Only if there is one, else 412.")] = False,
     if_match: IfMatch = None,
     if_none_match: IfNone = None,
 ) -> Response:
@@ -154,6 +157,7 @@ async def put_object_by_key(
         ttl_s=given.ttl_s,
         if_version=wanted_version(given.if_version, if_match),
         if_absent=only_if_absent(if_none_match, if_absent=if_absent),
+        if_exists=only_if_there(if_match, if_exists=if_exists),
     )
     return await writes.write_object(state, call, request, place.name, operation)
 

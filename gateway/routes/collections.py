@@ -13,10 +13,15 @@ from gateway.object_lists import next_page
 from gateway.places import COLLECTION, COLLECTIONS, GptPath, Place, PlaceDep
 from gateway.preconditions import (
     IfMatch,
+    IfNone,
     IfNoneMatch,
     IfVersionQuery,
+    check_read,
     etag,
     is_known,
+    only_if_absent,
+    only_if_there,
+    refuse_if_none_match,
     wanted_version,
 )
 from gateway.queries import collections
@@ -55,14 +60,26 @@ def taking(*models: type[BaseModel], kind: str = "application/json") -> dict[str
     openapi_extra=taking(CollectionInput),
 )
 async def put_collection(
-    *, gpt_id: GptPath, request: Request, state: StateDep, call: CallDep, if_match: IfMatch = None
+    *,
+    gpt_id: GptPath,
+    request: Request,
+    state: StateDep,
+    call: CallDep,
+    if_match: IfMatch = None,
+    if_none_match: IfNone = None,
 ) -> Response:
     """Creates a collection, or changes the one of that name: what is left out stays as it is.
 
     Waits 10 s by default.
     """
     body = await bodies.read(request, CollectionInput)
-    return await _defined(state, call, request, Place(gpt_id, body.name), _change(body, if_match))
+    operation = _change(body, if_match).model_copy(
+        update={
+            "if_absent": only_if_absent(if_none_match, if_absent=body.if_absent),
+            "if_exists": only_if_there(if_match, if_exists=body.if_exists),
+        }
+    )
+    return await _defined(state, call, request, Place(gpt_id, body.name), operation)
 
 
 @router.get("", response_model=None, responses={200: {"model": CollectionPage}})
@@ -93,10 +110,12 @@ async def get_collection(
     place: PlaceDep,
     state: StateDep,
     caller: CallerDep,
+    if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One collection: its settings, its schema, how many objects and bytes it has."""
     version, text = await collections.one(state.direct, caller, place.name)
+    check_read(version, if_match)
     headers = {"etag": etag(version)}
     if if_none_match is not None and is_known(version, if_none_match):
         return Response(None, 304, headers)
@@ -121,6 +140,7 @@ async def update_collection(
 
     check_stored refuses a schema that a stored object does not fit, and names such objects.
     """
+    refuse_if_none_match(request)
     body = await bodies.read(request, CollectionChange)
     return await _defined(state, call, request, place, _change(body, if_match))
 
@@ -136,6 +156,7 @@ async def delete_collection(
     if_match: IfMatch = None,
 ) -> Response:
     """Deletes a collection with all its objects and their versions; waits 10 s by default."""
+    refuse_if_none_match(request)
     operation = DropCollection(if_version=wanted_version(if_version, if_match))
     found = await writes.ordered(state, call, place.name, operation)
     if found.result is None:
@@ -146,7 +167,8 @@ async def delete_collection(
 
 def _change(body: CollectionChange, if_match: str | None) -> DefineCollection:
     settings = body.model_dump(
-        include=body.model_fields_set - {"name", "check_stored", "if_version"}
+        include=body.model_fields_set
+        - {"name", "check_stored", "if_version", "if_absent", "if_exists"}
     )
     return DefineCollection(
         **settings,

@@ -36,7 +36,11 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 }
 _FIELDS: Final[dict[str, tuple[type[Message], tuple[str, ...], tuple[str, ...]]]] = {
     "create": (CreateObject, ("key", "body", "ttl_s"), ("body",)),
-    "put": (PutObject, ("id", "key", "body", "ttl_s", "if_version", "if_absent"), ("body",)),
+    "put": (
+        PutObject,
+        ("id", "key", "body", "ttl_s", "if_version", "if_absent", "if_exists"),
+        ("body",),
+    ),
     "merge": (MergeObject, ("id", "key", "body", "ttl_s", "if_version"), ("body",)),
     "patch": (PatchObject, ("id", "key", "patch", "ttl_s", "if_version"), ("patch",)),
     "delete": (DeleteObject, ("id", "key", "if_version"), ()),

@@ -14,6 +14,7 @@ from gateway.preconditions import (
     IfMatch,
     IfNoneMatch,
     IfVersionQuery,
+    check_read,
     etag,
     is_known,
     wanted_version,
@@ -60,6 +61,7 @@ async def get_object(
     state: StateDep,
     caller: CallerDep,
     fields: FieldsQuery = None,
+    if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One object with its body and version."""
@@ -68,7 +70,7 @@ async def get_object(
     if found is None:
         raise no_object()
     check_scope(caller, "read", found.collection)
-    return shown(found, fields, if_none_match)
+    return shown(found, fields, if_match, if_none_match)
 
 
 @router.put(
@@ -136,8 +138,14 @@ async def delete_object(
     return await writes.write_object(state, call, request, name, operation)
 
 
-def shown(found: Found, fields: str | None, if_none_match: str | None) -> Response:
-    """Returns: an object with its ETag, or 304 where the client has it already."""
+def shown(
+    found: Found, fields: str | None, if_match: str | None, if_none_match: str | None
+) -> Response:
+    """Returns: an object with its ETag, or 304 where the client has it already.
+
+    Raises: PreconditionFailed: it is not in the version of If-Match.
+    """
+    check_read(found.version, if_match)
     headers = {"etag": etag(found.version)}
     if if_none_match is not None and is_known(found.version, if_none_match):
         return Response(None, 304, headers)

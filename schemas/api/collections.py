@@ -87,6 +87,8 @@ class CollectionInput(CollectionChange):
     """A collection to create, or to change if it is there."""
 
     name: CollectionName = Field(description="Small letters, digits, _ and -; a letter first.")
+    if_absent: Truth = Field(default=False, description="Only if there is none yet, else 412.")
+    if_exists: Truth = Field(default=False, description="Only if there is one already, else 412.")
 
 
 class Collection(Output):
@@ -197,6 +199,7 @@ class BatchOperation(Input):
     ttl_s: TTL = None
     if_version: IfVersion = None
     if_absent: Truth = Field(default=False, description="With put: only if there is none yet.")
+    if_exists: Truth = Field(default=False, description="With put: only if there is one already.")
 
 
 class BatchInput(Input):

@@ -46,8 +46,11 @@ class Definer:
         found = self.world.collection(self.caller.gpt_id, self.name)
         if found is None and operation.must_exist:
             raise missing("collection")
-        if found is None and operation.if_version is not None:
+        if found is None and (operation.if_exists or operation.if_version is not None):
             raise Rejected("version_conflict", "There is no such collection yet.", 412)
+        if found is not None and operation.if_absent:
+            detail = f"The collection is there already, in version {found.version}."
+            raise Rejected("already_exists", detail, 412)
         values = _values(operation, found)
         if found is None:
             return self._created(values)

@@ -153,7 +153,7 @@ class Judge:
         if found is None or not found.lives(self.world.now):
             if put.key is None:
                 raise missing("object")
-            if put.if_version is not None:
+            if put.if_exists or put.if_version is not None:
                 detail = "There is no object of this key, in no version."
                 raise Rejected("version_conflict", detail, 412)
             body = self._fitting(collection, put.body)

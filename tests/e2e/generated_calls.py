@@ -36,6 +36,7 @@ def _drop_conditions(case: schemathesis.Case[Any]) -> None:
         for part in (case.query, case.body):
             if isinstance(part, dict):
                 part.pop("if_version", None)
+                part.pop("if_exists", None)
 
 
 @schemathesis.hook

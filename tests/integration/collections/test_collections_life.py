@@ -90,6 +90,17 @@ async def test_a_collection_is_created_and_changed(tenant: Tenant) -> None:
     assert conflict == (412, "version_conflict")
 
 
+async def test_a_definition_may_ask_for_a_new_one_or_for_one_that_is_there(tenant: Tenant) -> None:
+    """What it asks for is not so: nothing is created, nothing changed."""
+    only_new = DefineCollection(if_absent=True, description="x", given=("description",))
+    only_there = DefineCollection(if_exists=True)
+    assert await tenant.refused(only_new) == (412, "already_exists")
+    assert await tenant.refused(only_there, "other") == (412, "version_conflict")
+    assert [row.description for row in await tenant.rows(COLLECTIONS)] == [None]
+    assert (await tenant.one(only_new, "other"))["status"] == 201
+    assert (await tenant.one(only_there))["status"] == 200
+
+
 async def test_a_schema_that_does_not_fit_what_is_stored(tenant: Tenant) -> None:
     """It is refused if that is asked; else what does not fit stays, and is judged when written."""
     made = await tenant.create({"n": "one"})

@@ -64,6 +64,15 @@ async def test_versions_of_a_key_go_on_behind_a_tombstone(tenant: Tenant) -> Non
     assert (await tenant.put("b", {}))["object"]["version"] == 1
 
 
+async def test_a_put_may_ask_that_there_be_one(tenant: Tenant) -> None:
+    """In whatever version; nothing is created then."""
+    put = PutObject(key="k", body={}, if_exists=True)
+    assert await tenant.refused(put) == (412, "version_conflict")
+    assert await tenant.rows(OBJECTS) == []
+    await tenant.put("k", {"n": 1})
+    assert (await tenant.one(put))["change"] == "updated"
+
+
 async def test_a_life(tenant: Tenant) -> None:
     """Each change is a version with a place among the collection's changes."""
     made = await tenant.create({"a": 1, "b": {"c": [1, 2]}})

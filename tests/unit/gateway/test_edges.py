@@ -6,10 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.deps import wanted_wait
-from gateway.errors import InvalidInput, RequestFailed
+from gateway.errors import RequestFailed
 from gateway.invalid import field_errors
 from gateway.logs import RateLimit
-from gateway.routes.changes import _version
 from gateway.settings import GatewaySettings
 from gateway.uploads import safe_name
 from schemas.api.documents import UploadOptions
@@ -53,16 +52,6 @@ def test_the_parameter_goes_before_the_header(
 ) -> None:
     """wait_s and Prefer: wait=N mean the same; what is neither means nothing."""
     assert wanted_wait(wait_s, prefer) == wanted
-
-
-def test_a_version_comes_from_header_or_body() -> None:
-    """If-Match is an ETag as it was sent; `*` asks for none; two that differ are refused."""
-    assert _version(None, None) is None
-    assert _version(4, None) == _version(None, '"4"') == _version(4, ' "4" ') == 4
-    assert _version(4, "*") == 4
-    for if_version, if_match in ((None, "4"), (None, 'W/"4"'), (None, '"a"'), (5, '"4"')):
-        with pytest.raises(InvalidInput):
-            _version(if_version, if_match)
 
 
 def test_a_loggers_repeats_are_held_back() -> None:
