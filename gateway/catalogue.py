@@ -60,6 +60,7 @@ _WORK: Final = {
     "no-such-object": "The bytes that the record names are not in the object store.",
     "no-such-run": "The run that the record names does not exist.",
     "nested-too-deep": "Attachments within attachments go too deep.",
+    "too-slow": "The write takes longer than any may. Send less at once.",
     "poison": "Work on it ended the worker's process, even alone. The workers' logs say how.",
 }
 _TENANTS: Final = {

@@ -246,7 +246,7 @@ def _state(models: Models, startup: StartUp, runner: Runner) -> dict[str, Any]:
     return {
         "waiting_for": dict(startup.waiting_for),
         "models": models.states(),
-        "stopped_stages": dict(runner.stopped),
+        "stopped_stages": dict(runner.alarm.stopped),
         "version": version("actionstream"),
     }
 

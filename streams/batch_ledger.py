@@ -16,6 +16,7 @@ from schemas.states import SETTLED, Status, StepState
 from schemas.topics import RESULTS
 from streams import events, wire
 from streams.clients.postgres import Database
+from streams.endings import Claimed
 from streams.errors import Fenced
 from streams.stage import BatchStage, Output, Record, StepKey, Taken, Verdict, Work
 from streams.wire import Incoming
@@ -35,7 +36,7 @@ ON CONFLICT (request_id) DO UPDATE SET status = excluded.status, result = exclud
 WHERE r.gpt_id = excluded.gpt_id
 """
 # A step that was opened anew waits with the number of its newest attempt; where its worker ended
-# while it made a dead letter of it, only its lease says so.
+# while it made a dead letter of it, or over a record of its own, only its lease says so.
 _STEPS: Final = """
 INSERT INTO steps AS s (gpt_id, run_id, stage, part, request_id, owner, attempt, outputs, problem,
                         state, finished_at)
@@ -47,12 +48,15 @@ ON CONFLICT (gpt_id, run_id, stage, part) DO UPDATE SET state = excluded.state,
     problem = excluded.problem, finished_at = excluded.finished_at, fence = s.fence + 1,
     waiting_for = NULL, waiting_since = NULL, retry_at = NULL, lease_until = NULL
 WHERE s.attempt <= excluded.attempt
-      AND (s.state = 'waiting' OR s.state = 'working' AND s.lease_until < clock_timestamp())
+      AND (s.state = 'waiting'
+           OR s.state = 'working' AND (s.lease_until < clock_timestamp() OR s.fence = %s))
 RETURNING 1
 """
 
 
 Identity = tuple[StepKey, int]
+_NOBODYS: Final = -1
+"""A fence that no step has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,14 @@ class Turn:
         return self.work.key, self.work.envelope.attempt
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What is to be published of each turn, and how many of them were worked off only now."""
+
+    outputs: tuple[tuple[Record, ...], ...]
+    worked: int
+
+
 class BatchLedger:
     """Commits batches for one worker, named `owner`."""
 
@@ -77,17 +89,34 @@ class BatchLedger:
         self._database = database
         self._owner = owner
 
-    async def commit(
+    async def ping(self) -> None:
+        """Raises: DependencyDown: Postgres does not answer."""
+        await self._database.ping()
+
+    async def known(
         self, stage: BatchStage[Any], turns: Sequence[Turn]
-    ) -> tuple[tuple[Record, ...], ...]:
+    ) -> dict[Identity, tuple[Record, ...]]:
+        """Returns: the records to publish of those turns that were worked off before.
+
+        Raises: DependencyDown: Postgres is away.
+        """
+        async with self._database.transaction() as connection:
+            return await _standing(connection, stage, turns)
+
+    async def commit(
+        self, stage: BatchStage[Any], turns: Sequence[Turn], claim: Claimed | None = None
+    ) -> Committed:
         """Have the stage work off the records that were not worked off before, in one transaction.
+
+        The claim is that of a single one.
 
         Returns: the records to publish, of each turn: those that it has made now or before.
 
         Raises:
-            Fenced: another worker has committed one of them meanwhile; nothing is written.
+            Fenced: another worker has committed or claimed one of them meanwhile; nothing is
+                written.
             DependencyDown: Postgres is away; whether it is written is then unknown, and committing
-                again finds out.
+                again finds out. TooLong, one of these: it met a time limit.
         """
         async with self._database.transaction() as connection:
             outputs = await _standing(connection, stage, turns)
@@ -97,11 +126,12 @@ class BatchLedger:
                 if turn.identity not in outputs:
                     fresh.setdefault(turn.identity, turn)
             if fresh:
-                outputs |= await self._worked(connection, stage, list(fresh.values()))
-        return tuple(outputs[turn.identity] for turn in turns)
+                fence = _NOBODYS if claim is None else claim.fence
+                outputs |= await self._worked(connection, stage, list(fresh.values()), fence)
+        return Committed(tuple(outputs[turn.identity] for turn in turns), len(fresh))
 
     async def _worked(
-        self, connection: AsyncConnection, stage: BatchStage[Any], turns: Sequence[Turn]
+        self, connection: AsyncConnection, stage: BatchStage[Any], turns: Sequence[Turn], fence: int
     ) -> dict[Identity, tuple[Record, ...]]:
         taken = [Taken(turn.message, turn.work) for turn in turns]
         verdicts = await stage.handle(connection, taken)
@@ -118,7 +148,9 @@ class BatchLedger:
             self._step(turn, verdict, records)
             for (turn, verdict), records in zip(pairs, made, strict=True)
         ]
-        entered = await connection.exec_driver_sql(_STEPS, (StepState.DONE, *_columns(steps)))
+        entered = await connection.exec_driver_sql(
+            _STEPS, (StepState.DONE, *_columns(steps), fence)
+        )
         if len(entered.all()) < len(steps):
             raise Fenced
         return {turn.identity: records for turn, records in zip(turns, made, strict=True)}

@@ -2,27 +2,28 @@
 
 Where a batch fails as a whole, each of its records is tried alone, in their order, so that a bad
 one stops nothing but itself. One that may have been too much for a transaction is halved.
+
+The first records of a partition that changed hands are worked off one by one under leases: its last
+owner may have died over one of them, and only a lease tells that the next one does too.
 """
 
 import time
-from collections.abc import Sequence
-from functools import partial
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import structlog
 
-from streams import failures, metrics
+from streams import metrics
 from streams.batch_ledger import BatchLedger, Turn
-from streams.endings import Claimed, Ending, Settled
 from streams.errors import DependencyDown, Fenced, GiveWay, InvalidMessage
-from streams.failures import Failure
 from streams.runner import Runner
+from streams.single import Single
 from streams.stage import BatchStage, Record
 from streams.wire import Incoming
 
 log = structlog.get_logger()
 
-_BUG_ATTEMPTS: Final = 2
+Place = tuple[str, str, int]
 
 
 class Batches:
@@ -31,6 +32,7 @@ class Batches:
     def __init__(self, runner: Runner, ledger: BatchLedger) -> None:
         self._runner = runner
         self._ledger = ledger
+        self._probation: dict[Place, tuple[int, int]] = {}
 
     async def run(self, stage: BatchStage[Any], records: Sequence[Incoming]) -> None:
         """Work off records of one partition; afterwards all of them may be acknowledged.
@@ -42,10 +44,9 @@ class Batches:
     async def _run(self, stage: BatchStage[Any], records: Sequence[Incoming]) -> None:
         started = time.monotonic()
         turns = [turn for record in records if (turn := await self._turn(stage, record))]
-        outputs = await self._together(stage, turns)
+        outputs = await self._begun(stage, turns)
         await self._runner.publish(records[0], tuple(outputs))
         seconds = time.monotonic() - started
-        metrics.RECORDS.labels(stage.name, "done").inc(len(turns))
         metrics.SECONDS.labels(stage.name).observe(seconds)
         log.info(
             "batch",
@@ -68,10 +69,39 @@ class Batches:
             return None
         return Turn(record, message, work, self._runner.reply_topic(work.envelope))
 
-    async def _together(self, stage: BatchStage[Any], turns: Sequence[Turn]) -> list[Record]:
-        """Returns: what is to be published for these records, in their order."""
+    async def _begun(self, stage: BatchStage[Any], turns: Sequence[Turn]) -> list[Record]:
+        """Returns: what is to be published; those on probation are worked off one by one.
+
+        A batch began with the first record that was not settled, and held `most` at most. So
+        whichever its worker died over is among as many of those that are not settled now.
+        """
         if not turns:
             return []
+        first = turns[0].record
+        place = (stage.name, first.topic, first.partition)
+        generation, passed = self._probation.get(place, (None, 0))
+        if generation != first.generation:
+            passed = 0
+        if passed >= stage.most:
+            return await self._together(stage, turns)
+        known = await self._runner.patiently(first, lambda: self._ledger.known(stage, turns))
+        outputs: list[Record] = []
+        for at, turn in enumerate(turns):
+            if passed >= stage.most:
+                return [*outputs, *await self._together(stage, turns[at:])]
+            if turn.identity in known:
+                outputs += known[turn.identity]
+                metrics.RECORDS.labels(stage.name, "repeated").inc()
+                continue
+            outputs += await self._singly(stage, turn, Single.leased)
+            passed += 1
+            self._probation[place] = (first.generation, passed)
+        return outputs
+
+    async def _together(self, stage: BatchStage[Any], turns: Sequence[Turn]) -> list[Record]:
+        """Returns: what is to be published for these records, in their order."""
+        if len(turns) == 1:
+            return await self._singly(stage, turns[0], Single.unleased)
         try:
             return await self._committed(stage, turns)
         except GiveWay:
@@ -81,9 +111,7 @@ class Batches:
             await self._halting(turns, error)
             middle = len(turns) // 2
             parts = [turns[:middle], turns[middle:]]
-        except Exception as error:
-            if len(turns) == 1:
-                return await self._alone(stage, turns[0], error)
+        except Exception:
             log.exception("batch divided", stage=stage.name, records=len(turns))
             parts = [[turn] for turn in turns]
         return [record for part in parts for record in await self._together(stage, part)]
@@ -97,61 +125,31 @@ class Batches:
         await self._runner.pause(turns[0].record, self._runner.patience.first_seconds)
 
     async def _committed(self, stage: BatchStage[Any], turns: Sequence[Turn]) -> list[Record]:
-        """Commit; one record alone waits for Postgres. Raises: DependencyDown: several do not."""
-
-        async def commit() -> tuple[tuple[Record, ...], ...]:
-            async with self._runner.gate.beside_others():
-                return await self._ledger.commit(stage, turns)
-
-        first = turns[0].record
-        single = len(turns) == 1
+        """Raises: DependencyDown: Postgres is away, or they are too much for one transaction."""
         while True:
             try:
-                made = await (self._runner.patiently(first, commit) if single else commit())
+                async with self._runner.gate.beside_others():
+                    done = await self._ledger.commit(stage, turns)
             except Fenced:
-                await self._runner.pause(first, self._runner.patience.first_seconds)
-            else:
-                self._runner.went_well(stage)
-                return [record for records in made for record in records]
+                patience = self._runner.patience
+                await self._runner.pause(turns[0].record, patience.first_seconds)
+                continue
+            metrics.RECORDS.labels(stage.name, "done").inc(done.worked)
+            metrics.RECORDS.labels(stage.name, "repeated").inc(len(turns) - done.worked)
+            if done.worked:
+                self._runner.alarm.went_well(stage.name, {turn.work.gpt_id for turn in turns})
+            return [record for records in done.outputs for record in records]
 
-    async def _alone(self, stage: BatchStage[Any], turn: Turn, error: Exception) -> list[Record]:
-        """Try a record again that met a bug; then make it a dead letter."""
-        for attempt in range(1, _BUG_ATTEMPTS + 1):
-            log.error("bug", stage=stage.name, request_id=turn.work.request_id, exc_info=error)
-            if self._runner.stops_at(stage, error):
-                await self._runner.unless_stopped(stage, turn.record)
-            if attempt == _BUG_ATTEMPTS:
-                break
-            try:
-                return await self._committed(stage, [turn])
-            except GiveWay:
-                raise
-            except Exception as another:  # noqa: BLE001 - it is told of at the loop's beginning
-                error = another
-        return await self._dead(stage, turn, error)
-
-    async def _dead(self, stage: BatchStage[Any], turn: Turn, error: Exception) -> list[Record]:
-        failure = Failure(
-            "internal_error",
-            f"An unexpected error: {type(error).__name__}. The worker's log has its traceback.",
-            _BUG_ATTEMPTS,
-        )
-        ending = failures.dead(stage, turn.work, turn.record, failure, reply_topic=turn.reply_topic)
-        metrics.RECORDS.labels(stage.name, "dead").inc()
-        return list(await self._ended(turn, ending))
-
-    async def _ended(self, turn: Turn, ending: Ending) -> tuple[Record, ...]:
-        """Returns: what is to be published once the step has this end, or another one's."""
-        ledger, claim = self._runner.ledger, None
-        while True:
-            # Only a step that was opened anew has a row already, which must be claimed.
-            if turn.work.envelope.attempt:
-                found = await self._runner.patiently(turn.record, partial(ledger.claim, turn.work))
-                if isinstance(found, Settled):
-                    return found.outputs
-                claim = found if isinstance(found, Claimed) else None
-            commit = partial(ledger.commit, turn.work, claim, ending)
-            try:
-                return (await self._runner.patiently(turn.record, commit)).outputs
-            except Fenced:
-                await self._runner.pause(turn.record, self._runner.patience.first_seconds)
+    async def _singly(
+        self,
+        stage: BatchStage[Any],
+        turn: Turn,
+        way: Callable[[Single], Awaitable[Sequence[Record]]],
+    ) -> list[Record]:
+        try:
+            return list(await way(Single(self._runner, self._ledger, stage, turn)))
+        except GiveWay:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is told of there
+            await self._runner.given_up(stage, turn.work.gpt_id, turn.record, error)
+            return []

@@ -179,6 +179,7 @@ def _incoming(app: faust.App, message: Any, source: str) -> Incoming:  # noqa: A
         value=message.value,
         headers=tuple(_sound(name, value) for name, value in message.headers or ()),
         leaving=leaving,
+        generation=message.generation_id,
     )
 
 

@@ -5,6 +5,7 @@
     ├── Refused          the answer to the request is no; no dead letter
     ├── Unavailable      it may be worked off later
     │   ├── DependencyDown   down for everyone: costs no attempt, the stage waits in place
+    │   │   └── TooLong      or the work itself takes longer than Postgres may take for it
     │   └── RecordTrouble    this record's own trouble: costs an attempt, then a dead letter
     ├── Fenced           another worker has taken the step over: nothing is written or published
     └── GiveWay          shutdown or rebalance: stop, acknowledge nothing
@@ -51,6 +52,10 @@ class Unavailable(StreamError):
 
 class DependencyDown(Unavailable):
     """A dependency is away for every record, so that waiting in place loses nothing."""
+
+
+class TooLong(DependencyDown):
+    """Postgres ended the work at its time limit: an outage, or the work's own doing."""
 
 
 class RecordTrouble(Unavailable):

@@ -17,11 +17,13 @@ from schemas.problems import FieldError, Problem
 from schemas.states import Status, StepState
 from schemas.tables import DEAD_LETTERS, DOCUMENTS, RUNS
 from streams import replies, wire
-from streams.endings import Ending
+from streams.endings import Claimed, Ending
 from streams.errors import InvalidMessage, Refused
 from streams.stage import Event, Reading, Record, Scope, StepKey, Work
 from streams.wire import Incoming, holds_nul
 
+BUG_ATTEMPTS = 2
+"""How often a record is tried that meets a bug."""
 _STATUS = 422
 NOBODY = "-"
 """The tenant of records that name none."""
@@ -36,6 +38,30 @@ class Failure:
     code: str
     detail: str
     attempts: int = 1
+
+
+def bug(error: Exception, attempts: int = BUG_ATTEMPTS) -> Failure:
+    """Returns: the failure of a record that met a bug at each of its attempts."""
+    detail = f"An unexpected error: {type(error).__name__}. The worker's log has its traceback."
+    return Failure("internal_error", detail, attempts)
+
+
+def poison(claim: Claimed) -> Failure:
+    """Returns: the failure of a record that ends its worker even where nothing else runs."""
+    detail = (
+        f"Work on it ended the worker's process {claim.crashes} times, {claim.crashes_alone} "
+        "of them while nothing else ran there. The workers' and the system's logs say how."
+    )
+    return Failure("poison", detail, claim.crashes)
+
+
+def too_slow(reason: str, attempts: int) -> Failure:
+    """Returns: the failure of a record that meets Postgres' time limit, which serves others."""
+    detail = (
+        f"Postgres ended the work on it {attempts} times at its time limit, and answered "
+        f"otherwise: {reason}. Ask for less at once."
+    )
+    return Failure("too_slow", detail, attempts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any, TypeVar
 
 import structlog
 
@@ -10,11 +11,11 @@ from streams.endings import Claimed
 from streams.errors import DependencyDown, Fenced
 from streams.gate import Gate
 from streams.ledger import Ledger
-from streams.stage import Outcome, StepKey
+from streams.stage import StepKey
 
 log = structlog.get_logger()
 
-Handle = Callable[[], Awaitable[Outcome]]
+T = TypeVar("T")
 
 
 class Leased:
@@ -27,22 +28,22 @@ class Leased:
         self._claim = claim
         self._lost = False
 
-    async def work(self, handle: Handle) -> Outcome:
+    async def work(self, handle: Callable[[], Awaitable[T]]) -> T:
         """Returns: what `handle` returns. Raises: Fenced: the lease was lost."""
 
-        async def beside_others() -> Outcome:
+        async def beside_others() -> T:
             async with self._gate.beside_others():
                 return await handle()
 
         return await self._kept(beside_others)
 
-    async def work_alone(self, handle: Handle) -> Outcome:
+    async def work_alone(self, handle: Callable[[], Awaitable[T]]) -> T:
         """Returns: what `handle` returns, with nothing else at work in this process.
 
         Raises: Fenced: the lease was lost.
         """
 
-        async def alone() -> Outcome:
+        async def alone() -> T:
             async with self._gate.alone():
                 if not await self._ledger.mark_alone(self._key, self._claim):
                     raise Fenced
@@ -50,7 +51,7 @@ class Leased:
 
         return await self._kept(alone)
 
-    async def _kept(self, work: Handle) -> Outcome:
+    async def _kept(self, work: Callable[[], Awaitable[T]]) -> T:
         task = asyncio.ensure_future(work())
         keeper = asyncio.create_task(self._keep(task))
         try:
@@ -66,7 +67,7 @@ class Leased:
                 with suppress(BaseException):
                     await task
 
-    async def _keep(self, task: "asyncio.Future[Outcome]") -> None:
+    async def _keep(self, task: "asyncio.Future[Any]") -> None:
         """Renew the lease; end when it is lost, having cancelled the work."""
         while True:
             await asyncio.sleep(self._ledger.lease_seconds / 3)

@@ -16,7 +16,7 @@ from schemas.topics import again, delay_after
 from streams import replies, wire
 from streams.endings import Ending, Wait
 from streams.errors import RecordTrouble
-from streams.stage import Record, Scope, Stage, Work
+from streams.stage import Reading, Record, Scope, Stage, Work
 from streams.wire import Incoming
 
 _REPLACED = frozenset({"attempt", "not-before", "return-to"})
@@ -29,7 +29,7 @@ class Attempts:
     usual: int
     of_stage: Mapping[str, int] = field(default_factory=dict)
 
-    def of(self, stage: Stage[Any]) -> int:
+    def of(self, stage: Reading[Any]) -> int:
         """Returns: the attempts of a stage's records, the first one counted."""
         return self.of_stage.get(stage.name, self.usual)
 

@@ -7,7 +7,6 @@ record can cause. A crash anywhere redelivers the record, which finds its step a
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +18,7 @@ from schemas.envelope import Envelope
 from schemas.ids import Ids
 from schemas.topics import DELAYS, RESULTS
 from streams import failures, metrics, wire
+from streams.alarm import Alarm
 from streams.decoding import Decoder
 from streams.errors import DependencyDown, GiveWay, InvalidMessage
 from streams.gate import Gate
@@ -87,11 +87,9 @@ class Runner:
         self.suspect_crashes = suspect_crashes
         self.decoder = Decoder(ids)
         self.gate = Gate()
-        self.stopped: dict[str, str] = {}
+        self.alarm = Alarm(bugs_in_a_row)
         self._publisher = publisher
         self._grace = grace.total_seconds()
-        self._bugs: Counter[str] = Counter()
-        self._bugs_in_a_row = bugs_in_a_row
         self.patience = patience or Patience()
         self._reply_topics = frozenset({RESULTS.name, *reply_topics})
 
@@ -165,13 +163,19 @@ class Runner:
             return await Step(self, stage, message, work, record).finish()
         except GiveWay:
             raise
-        except Exception as error:
-            log.exception("bug", stage=stage.name)
-            if self.stops_at(stage, error):
-                await self.unless_stopped(stage, record)
-            detail = f"An unexpected error: {type(error).__name__}. The log has its traceback."
-            await self.undecodable(stage, record, InvalidMessage("internal_error", detail))
+        except Exception as error:  # noqa: BLE001 - it is told of there
+            await self.given_up(stage, work.gpt_id, record, error)
             return "dead"
+
+    async def given_up(
+        self, stage: Reading[Any], gpt_id: str, record: Incoming, error: Exception
+    ) -> None:
+        """Make a dead letter of a record whose step cannot even be ended. Raises: GiveWay."""
+        log.error("bug", stage=stage.name, exc_info=error)
+        if self.alarm.stops_at(stage.name, gpt_id, error):
+            await self.unless_stopped(stage, record)
+        bug = failures.bug(error)
+        await self.undecodable(stage, record, InvalidMessage(bug.code, bug.detail))
 
     async def undecodable(
         self, stage: Reading[Any], record: Incoming, error: InvalidMessage
@@ -208,30 +212,8 @@ class Runner:
 
     async def unless_stopped(self, stage: Reading[Any], record: Incoming) -> None:
         """Return at once, unless the stage has stopped. Raises: GiveWay: leaving, at last."""
-        while stage.name in self.stopped:
+        while stage.name in self.alarm.stopped:
             await self.pause(record, self.patience.longest_seconds)
-
-    def stops_at(self, stage: Reading[Any], error: Exception) -> bool:
-        """Count a record that ended in a bug. Returns: whether the stage stops because of it.
-
-        Then something is wrong with the stage and not with its records, which must not all become
-        dead letters: they wait until a worker is started anew.
-        """
-        self._bugs[stage.name] += 1
-        count = self._bugs[stage.name]
-        if count < self._bugs_in_a_row:
-            return False
-        why = f"{count} bugs in a row, the last one {type(error).__name__}"
-        self.stopped[stage.name] = why
-        metrics.STOPPED.labels(stage.name).set(1)
-        log.critical(
-            "stage stopped", stage=stage.name, reason=why, remedy="mend it and restart the worker"
-        )
-        return True
-
-    def went_well(self, stage: Reading[Any]) -> None:
-        """Note that a record's turn ended well, which ends a row of bugs."""
-        self._bugs.pop(stage.name, None)
 
     def records(
         self, stage: Stage[Any], work: Work, outcome: Outcome, raw: Incoming

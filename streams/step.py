@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_BUG_ATTEMPTS = 2
 _RELEASE_SECONDS = 2.0
 _ELSEWHERE = Wait("a worker")
 
@@ -84,7 +83,7 @@ class Step:
                 await self._undo()
             await self._publish(ending.outputs)
             if ending.state is StepState.DONE:
-                self._runner.went_well(self._stage)
+                self._runner.alarm.went_well(self._stage.name, (self._work.gpt_id,))
             return str(ending.state)
 
     async def _publish(self, outputs: Sequence[Record]) -> None:
@@ -107,11 +106,7 @@ class Step:
         """Returns: the end of a record that ends its worker even where nothing else runs."""
         if claim is None or claim.crashes_alone < self._runner.suspect_crashes:
             return None
-        detail = (
-            f"Work on it ended the worker's process {claim.crashes} times, {claim.crashes_alone} "
-            "of them while nothing else ran there. The workers' and the system's logs say how."
-        )
-        return self._failed(Failure("poison", detail, claim.crashes))
+        return self._failed(failures.poison(claim))
 
     async def _commit(self, claim: Claimed | None, ending: Ending) -> Ending | None:
         """Returns: the ending that stands, or None if the step is to be claimed again.
@@ -221,11 +216,12 @@ class Step:
 
     def _bug(self, error: Exception) -> Ending | None:
         self._bugs += 1
-        if self._bugs < _BUG_ATTEMPTS or self._runner.stops_at(self._stage, error):
+        alarm = self._runner.alarm
+        if self._bugs < failures.BUG_ATTEMPTS or alarm.stops_at(
+            self._stage.name, self._work.gpt_id, error
+        ):
             return None
-        name = type(error).__name__
-        detail = f"An unexpected error: {name}. The worker's log has its traceback."
-        return self._failed(Failure("internal_error", detail, self._bugs))
+        return self._failed(failures.bug(error, self._bugs))
 
     async def _worked(self, claim: Claimed | None) -> Outcome:
         def handle() -> Awaitable[Outcome]:
@@ -259,7 +255,7 @@ class Step:
                 allowed = self._runner.attempts.of(self._stage)
                 return Wait(error.dependency, failed=True, retry_at=due, allowed=allowed)
             case _:
-                if self._stage.name in self._runner.stopped:
+                if self._stage.name in self._runner.alarm.stopped:
                     return Wait(f"stage {self._stage.name}, which stopped", failed=True)
                 return Wait("another attempt", failed=True)
 

@@ -14,7 +14,8 @@ from streams.stage import Output, Record
 class Incoming:
     """A record to be worked off.
 
-    `leaving` tells, cheaply and at any time, whether this worker is about to lose the partition.
+    `leaving` tells, cheaply and at any time, whether this worker is about to lose the partition;
+    `generation` changes whenever partitions change hands.
     """
 
     topic: str
@@ -24,6 +25,7 @@ class Incoming:
     value: bytes | None
     headers: Headers
     leaving: Callable[[], bool]
+    generation: int = 0
 
 
 def origin(record: Incoming) -> Headers:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from streams.errors import DependencyDown
+from streams.errors import DependencyDown, TooLong
 
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
@@ -24,6 +24,8 @@ CANCEL_SECONDS = 1.0
 # Connection faults, resources and operator intervention pass by themselves, as do conflicts
 # between transactions: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _PASSING_CLASSES = ("08", "25P03", "25P04", "40", "53", "55", "57", "58")
+# The time limits of a statement, of a transaction that stands still, and of a whole one.
+_LIMITS = frozenset({"57014", "25P03", "25P04"})
 # A peer that is gone without a word is found within half a minute.
 _KEEPALIVES = {
     "keepalives_idle": 10,
@@ -91,8 +93,10 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection; commit at the end, roll back on an error.
 
-        Raises: DependencyDown: Postgres is away or does not answer, or the transaction met an
-            error that passes by itself.
+        Raises:
+            DependencyDown: Postgres is away or does not answer, or the transaction met an error
+                that passes by itself.
+            TooLong: it met a time limit.
         """
         try:
             async with asyncio.timeout(self._longest), self._engine.begin() as connection:
@@ -104,10 +108,12 @@ class Database:
                     raise
         except TimeoutError as error:
             detail = f"a transaction did not end within {self._longest:g} s"
-            raise DependencyDown("postgres", detail) from error
+            raise TooLong("postgres", detail) from error
         except PoolTimeoutError as error:
             raise DependencyDown("postgres", "no free connection in the pool") from error
         except DBAPIError as error:
+            if _state(error) in _LIMITS:
+                raise TooLong("postgres", _reason(error)) from error
             if passes(error):
                 raise DependencyDown("postgres", _reason(error)) from error
             raise
@@ -166,10 +172,15 @@ def passes(error: DBAPIError) -> bool:
     """Returns: whether the same statement may succeed later, all else being equal."""
     if error.connection_invalidated:
         return True
-    state = getattr(error.orig, "sqlstate", None)
+    state = _state(error)
     if state is None:
         return isinstance(error.orig, psycopg.OperationalError | psycopg.InterfaceError)
-    return str(state).startswith(_PASSING_CLASSES)
+    return state.startswith(_PASSING_CLASSES)
+
+
+def _state(error: DBAPIError) -> str | None:
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return state
 
 
 def _reason(error: DBAPIError) -> str:

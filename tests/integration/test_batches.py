@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,30 +46,37 @@ class World:
     publisher: FakePublisher = field(default_factory=FakePublisher)
     batches_seen: list[list[str]] = field(default_factory=list)
     meanwhile: Callable[[], Any] | None = None
+    slow: str = "slow"
     leaving: bool = False
+    generation: int = 1
     offset: int = 0
 
     def __post_init__(self) -> None:
-        self.stage = BatchStage("ping", topics.PING, self._handle)
+        self.partition = hash(self.gpt_id) % 1_000_000
+        self.stage = BatchStage("ping", topics.PING, self._handle, most=5)
         ledger = Ledger(self.database, owner="test", lease=timedelta(seconds=15))
         self.runner = Runner(
             ledger,
             self.publisher,
             IDS,
             attempts=Attempts(2),
-            grace=timedelta(seconds=0),
+            grace=timedelta(seconds=1),
             patience=Patience(first_seconds=0.01, longest_seconds=0.02, look_seconds=0.01),
         )
-        self.batches = Batches(self.runner, BatchLedger(self.database, owner="test"))
+        self.ledger = BatchLedger(self.database, owner="test")
+        self.batches = Batches(self.runner, self.ledger)
 
     async def _handle(
         self, connection: AsyncConnection, taken: Sequence[Taken[Ping]]
     ) -> list[Verdict]:
         notes = [each.message.note or "" for each in taken]
         self.batches_seen.append(notes)
-        await connection.execute(KEEP, {"gpt_id": self.gpt_id, "notes": notes})
         if self.meanwhile is not None:
             await self.meanwhile()
+        await connection.execute(KEEP, {"gpt_id": self.gpt_id, "notes": notes})
+        if self.slow in notes:
+            await connection.execute(text("SET LOCAL statement_timeout = 20"))
+            await connection.execute(text("SELECT pg_sleep(60)"))
         if "bug" in notes:
             raise ZeroDivisionError
         return [self._verdict(each) for each in taken]
@@ -91,13 +99,24 @@ class World:
         }
         return Incoming(
             topic="ping",
-            partition=hash(self.gpt_id) % 1_000_000,
+            partition=self.partition,
             offset=self.offset,
             key=b"key",
             value=json.dumps({"note": note}).encode(),
             headers=tuple((name, value.encode()) for name, value in headers.items()),
             leaving=lambda: self.leaving,
+            generation=self.generation,
         )
+
+    async def begin(self) -> "World":
+        """Work off the records that are watched because the partition changed hands."""
+        own, self.gpt_id = self.gpt_id, "b-others"
+        for _ in range(self.stage.most):
+            await self.run(self.record("begin"))
+        self.gpt_id = own
+        self.batches_seen.clear()
+        self.publisher.records.clear()
+        return self
 
     async def run(self, *records: Incoming) -> None:
         await self.batches.run(self.stage, records)
@@ -118,9 +137,9 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, request: pytest.FixtureRequest) -> World:
+async def world(database: Database, request: pytest.FixtureRequest) -> World:
     name = request.node.name.replace("_", "-")[:50]
-    return World(database, f"b-{name}")
+    return await World(database, f"b-{name}").begin()
 
 
 def asked(record: Incoming) -> str:
@@ -191,6 +210,99 @@ async def test_a_batch_that_takes_too_long_is_halved(world: World) -> None:
     assert answered == [asked(record).encode() for record in records]
 
 
+async def test_a_write_that_always_takes_too_long_is_a_dead_letter(world: World) -> None:
+    """Postgres answers otherwise, so that it is no outage; the others are worked off."""
+    good, slow, other = world.record("a"), world.record("slow"), world.record("b")
+    await world.run(good, slow, other)
+
+    assert await world.answers() == {
+        asked(good): "completed",
+        asked(slow): "failed",
+        asked(other): "completed",
+    }
+    letters = await world.rows(select(DEAD_LETTERS).where(DEAD_LETTERS.c.gpt_id == world.gpt_id))
+    assert [(row.error, row.attempts) for row in letters] == [("too_slow", 2)]
+    assert "canceling statement due to statement timeout" in letters[0].reason
+    assert await world.kept() == ["a", "b"]
+
+
+async def test_an_outage_that_meets_a_time_limit_is_waited_out(world: World) -> None:
+    """While Postgres does not even answer otherwise, no attempt is counted."""
+    pings, ping = [], world.ledger.ping
+
+    async def away_at_first() -> None:
+        pings.append(len(world.batches_seen))
+        if len(pings) < 4:
+            raise DependencyDown("postgres", "away")
+        world.slow = ""
+        await ping()
+
+    world.ledger.ping = away_at_first  # type: ignore[method-assign]
+    slow = world.record("slow")
+    await world.run(slow)
+
+    assert pings == [1, 2, 3, 4]
+    assert await world.answers() == {asked(slow): "completed"}
+
+
+async def test_records_are_counted_by_what_became_of_them(world: World) -> None:
+    """Those that were worked off before are repeated, and dead ones are dead."""
+
+    def counted(outcome: str) -> float:
+        name, labels = "actionstream_records_total", {"stage": "ping", "outcome": outcome}
+        return REGISTRY.get_sample_value(name, labels) or 0
+
+    before = {name: counted(name) for name in ("done", "repeated", "dead")}
+    records = [world.record("a"), world.record("bug"), world.record("b")]
+    await world.run(*records)
+    await world.run(*records, world.record("c"))
+
+    found = {name: counted(name) - value for name, value in before.items()}
+    assert found == {"done": 3, "repeated": 3, "dead": 1}
+
+
+async def test_the_first_records_of_an_owner_are_worked_off_one_by_one(world: World) -> None:
+    """Those that are settled do not count, and the others follow together."""
+    settled = [world.record(note) for note in "ab"]
+    await world.run(*settled)
+    heir = World(world.database, world.gpt_id)
+    await heir.run(*settled, *[world.record(note) for note in "cde"])
+    await heir.run(*[world.record(note) for note in "fghi"])
+
+    assert heir.batches_seen == [["c"], ["d"], ["e"], ["f"], ["g"], ["h", "i"]]
+    assert await world.kept() == [*"abcdefghi"]
+
+
+async def test_an_owner_that_gets_a_partition_again_begins_anew(world: World) -> None:
+    """Another one may have died over its records meanwhile."""
+    world.generation += 1
+    await world.run(world.record("a"), world.record("b"))
+
+    assert world.batches_seen == [["a"], ["b"]]
+
+
+async def test_an_owner_that_gives_way_counts_no_crash(world: World) -> None:
+    """Its lease is given back, and the next owner begins at once."""
+    leaver = World(world.database, world.gpt_id)
+    record = leaver.record("slow")
+
+    async def leave() -> None:
+        leaver.leaving = True
+        raise DependencyDown("postgres", "away")
+
+    leaver.meanwhile = leave
+    with pytest.raises(GiveWay):
+        await leaver.run(record)
+    leaver.leaving = False
+    heir = World(world.database, world.gpt_id)
+    heir.slow = ""
+    await heir.run(record)
+
+    assert await heir.answers() == {asked(record): "completed"}
+    steps = await world.rows(select(STEPS).where(STEPS.c.gpt_id == world.gpt_id))
+    assert [(row.state, row.crashes, row.failures) for row in steps] == [("done", 0, 0)]
+
+
 async def test_a_bad_record_stops_nothing_but_itself(world: World) -> None:
     """The batch is divided; the bad one is tried once more and is then a dead letter."""
     good, bad, other = world.record("a"), world.record("bug"), world.record("b")
@@ -254,7 +366,7 @@ async def test_a_step_whose_worker_died_while_it_made_a_dead_letter_goes_on(worl
 async def test_a_zombie_writes_nothing(world: World) -> None:
     """Two workers with the same records: one commits, the other finds that it has."""
     records = [world.record("a"), world.record("b")]
-    heir = World(world.database, world.gpt_id)
+    heir = await World(world.database, world.gpt_id).begin()
 
     async def taken_over() -> None:
         world.meanwhile = None
@@ -285,7 +397,7 @@ async def test_a_worker_that_leaves_gives_way(world: World) -> None:
     with pytest.raises(GiveWay):
         await working
 
-    heir = World(world.database, world.gpt_id)
+    heir = await World(world.database, world.gpt_id).begin()
     await heir.run(record)
     assert heir.batches_seen == []
     assert heir.publisher.topics() == ["results", "events", "events"]

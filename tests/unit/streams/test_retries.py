@@ -139,7 +139,7 @@ async def test_many_bugs_in_a_row_stop_the_stage(world: World, stage_of: StageOf
     for number in range(2):
         await world.runner.run(stage_of(bug), world.record(request_id=f"request-{number}"))
     waiting = asyncio.create_task(world.runner.run(stage_of(bug), world.record()))
-    await until(lambda: bool(world.runner.stopped))
+    await until(lambda: bool(world.runner.alarm.stopped))
     behind = asyncio.create_task(
         world.runner.run(stage_of(succeed), world.record(request_id="request-3"))
     )
@@ -149,7 +149,7 @@ async def test_many_bugs_in_a_row_stop_the_stage(world: World, stage_of: StageOf
     for task in (waiting, behind):
         with pytest.raises(GiveWay):
             await task
-    assert world.runner.stopped == {"ping": "3 bugs in a row, the last one ZeroDivisionError"}
+    assert world.runner.alarm.stopped == {"ping": "3 bugs in a row, the last one ZeroDivisionError"}
     assert world.publisher.topics().count("ping-dlq") == 2
 
 
@@ -162,7 +162,7 @@ async def test_rubbish_does_not_stop_a_stage(world: World, stage_of: StageOf) ->
     for number, handle in enumerate((bug, wrong, bug, succeed, bug, wrong, bug)):
         await world.runner.run(stage_of(handle), world.record(request_id=f"request-{number}"))
 
-    assert world.runner.stopped == {}
+    assert world.runner.alarm.stopped == {}
 
 
 def crashed(world: World, stage: Stage[Ping], record: Incoming, **counts: Any) -> None:
