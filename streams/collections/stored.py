@@ -1,6 +1,9 @@
 """Whether what a collection holds already fits a schema that it is to have from now on."""
 
+import asyncio
 import json
+import time
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,7 +13,7 @@ from streams.collections import bodies, rows
 from streams.collections.effort import Effort
 from streams.collections.loading import Asked
 from streams.collections.rejected import Rejected
-from streams.collections.validation import ready
+from streams.collections.validation import Schema, ready
 from streams.collections.values import Collection
 from streams.collections.world import World
 
@@ -18,6 +21,7 @@ MOST_OBJECTS: Final = 20_000
 MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_STEPS: Final = 10_000_000
 """What is checked within one write: some seconds, in which the collection's other writes wait."""
+_SLICE_SECONDS: Final = 0.02
 _NAMED: Final = 20
 _PAGE: Final = 500
 _BODIES: Final = """
@@ -27,16 +31,19 @@ ORDER BY object_id LIMIT %s
 """
 
 
-async def objection(connection: AsyncConnection, world: World, asked: Asked) -> Rejected | None:
+async def objection(
+    connection: AsyncConnection, world: World, asked: Asked, judged: Callable[[], object]
+) -> Rejected | None:
     """Returns: why a collection cannot have the schema that is asked for, of what it holds.
 
-    None where the operation does not ask for the check, or is refused for other reasons anyway.
+    `judged` does the rest of what is asked. Where that is refused, or nothing is asked of what is
+    stored, there is none: looking costs seconds.
     """
     operation = asked.operation
     if not isinstance(operation, DefineCollection) or not operation.check_stored:
         return None
     collection = world.collection(asked.caller.gpt_id, asked.name)
-    if collection is None or operation.json_schema is None:
+    if collection is None or operation.json_schema is None or _refused(world, judged):
         return None
     if collection.object_count > MOST_OBJECTS or collection.byte_count > MOST_BYTES:
         detail = (
@@ -55,23 +62,46 @@ async def objection(connection: AsyncConnection, world: World, asked: Asked) -> 
     return Rejected("schema_breaks_stored", detail, 409)
 
 
+def _refused(world: World, judged: Callable[[], object]) -> bool:
+    mark = world.mark()
+    try:
+        judged()
+    except Rejected:
+        return True
+    finally:
+        world.undo(mark)
+    return False
+
+
 async def _misfits(
     connection: AsyncConnection, collection: Collection, operation: DefineCollection
 ) -> list[str]:
-    try:
-        schema = ready(operation.json_schema or {})
-    except Rejected:
-        return []
+    schema = ready(operation.json_schema or {})
     effort = Effort(MOST_STEPS)
     found: list[str] = []
     last = ""
     while len(found) < _NAMED:
         page = await rows.fetch(connection, _BODIES, (collection.collection_id, last, _PAGE))
+        heard = time.monotonic()
         for name, body in page:
-            effort.spend(bodies.count(body) * (1 + schema.steps))
-            if not schema.validator.is_valid(json.loads(body)):
+            if not _fits(schema, body, effort):
                 found.append(name)
+            # The validator lets no other thread run, so nothing but a pause lets others go on.
+            if time.monotonic() > heard + _SLICE_SECONDS:
+                await asyncio.sleep(0)
+                heard = time.monotonic()
         if len(page) < _PAGE:
             break
         last = page[-1][0]
     return found[:_NAMED]
+
+
+def _fits(schema: Schema, body: str, effort: Effort) -> bool:
+    """Returns: whether a stored body fits.
+
+    Raises: Rejected: that would take more effort than is left, or than one write of it may take.
+    """
+    steps = bodies.count(body) * (1 + schema.steps)
+    Effort().spend(steps)
+    effort.spend(steps)
+    return schema.validator.is_valid(json.loads(body))

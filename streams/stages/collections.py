@@ -93,7 +93,8 @@ class _Writer:
     ) -> list[Verdict]:
         asked = [_asked(each) for each in taken]
         world = World(await loading.load(connection, asked, self.limits))
-        objection = await stored.objection(connection, world, asked[-1])
+        judged = partial(self._judged, world, asked[-1])
+        objection = await stored.objection(connection, world, asked[-1], judged)
         verdicts = []
         heard = time.monotonic()
         for pair in zip(taken, asked, strict=True):
@@ -110,9 +111,9 @@ class _Writer:
     ) -> Verdict:
         mark = world.mark()
         try:
-            _check_tenant(world, asked)
             if isinstance(asked.operation, DefineCollection | DropCollection):
                 return self._defined(world, asked, objection)
+            _check_tenant(world, asked)
             result = self._done(world, asked)
             return self._told(world, taken, world.changes_since(mark), result)
         except Rejected as error:
@@ -125,7 +126,8 @@ class _Writer:
 
     # Collections
 
-    def _defined(self, world: World, asked: Asked, objection: Rejected | None) -> Verdict:
+    def _judged(self, world: World, asked: Asked, objection: Rejected | None = None) -> Defined:
+        _check_tenant(world, asked)
         definer = Definer(
             world,
             partial(self.ids.mint, COLLECTION),
@@ -134,11 +136,12 @@ class _Writer:
             asked.name,
             objection,
         )
-        operation = asked.operation
-        if isinstance(operation, DropCollection):
-            defined = definer.drop(operation)
-        else:
-            defined = definer.define(operation)
+        if isinstance(asked.operation, DropCollection):
+            return definer.drop(asked.operation)
+        return definer.define(asked.operation)
+
+    def _defined(self, world: World, asked: Asked, objection: Rejected | None) -> Verdict:
+        defined = self._judged(world, asked, objection)
         one = defined.collection
         events = []
         if kind := _COLLECTION_EVENTS.get(defined.change):
