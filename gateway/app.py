@@ -20,6 +20,8 @@ from gateway.middleware import Edge
 from gateway.routes import (
     admin_gpts,
     admin_keys,
+    batch_contents,
+    batches,
     changes,
     collection_objects,
     collections,
@@ -27,6 +29,7 @@ from gateway.routes import (
     dead_letters,
     document_types,
     documents,
+    events,
     health,
     object_batches,
     object_changes,
@@ -41,7 +44,7 @@ from gateway.routes import (
 from gateway.routes import problems as problem_pages
 from gateway.settings import GatewaySettings
 from gateway.state import opened
-from gateway.wire import Protocol
+from gateway.wire import SERVING
 
 ROUTERS: Final = (
     objects.router,
@@ -54,10 +57,13 @@ ROUTERS: Final = (
     uploads.router,
     documents.router,
     changes.router,
+    batches.router,
+    batch_contents.router,
     contents.router,
     search.router,
     requests.router,
     document_types.router,
+    events.router,
     dead_letters.router,
     admin_gpts.router,
     admin_keys.router,
@@ -72,7 +78,9 @@ _KEEP_ALIVE_S: Final = 75
 
 MODELS: Final = (
     *uploads.MODELS,
+    *batches.MODELS,
     *document_types.MODELS,
+    *events.MODELS,
     *collections.MODELS,
     *collection_objects.MODELS,
     *objects.MODELS,
@@ -129,20 +137,20 @@ def serve(settings: GatewaySettings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=Protocol,
-        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         forwarded_allow_ips=settings.forwarded_allow_ips,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
+        **SERVING,
     )
 
     def stop_waiting() -> None:
         # A signal may come before the lifespan has opened anything.
         if (state := getattr(app.state, "gateway", None)) is not None:
             state.results.stop_waiting()
+            state.events.stop_streaming()
 
     server = Server(config, app.state.life, settings.drain, stop_waiting)
     server.run(sockets=[server.bind()])

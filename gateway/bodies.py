@@ -12,7 +12,13 @@ from typing import Any, Final, NoReturn, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from gateway.errors import BodyTooLarge, InvalidInput, Malformed, UnsupportedMediaType
+from gateway.errors import (
+    BodyTooLarge,
+    InvalidInput,
+    Malformed,
+    TooLarge,
+    UnsupportedMediaType,
+)
 from gateway.invalid import invalid_input
 from schemas.json_values import MAX_DEPTH, MAX_DIGITS, NotStorable, check
 from schemas.writes import MAX_BODY_BYTES
@@ -93,6 +99,22 @@ async def json_of(request: Request, levels: int) -> Any:  # noqa: ANN401 - any J
         detail = f"a number of more than {MAX_DIGITS} digits; send a text"
         raise InvalidInput.at("", detail) from error
     return value
+
+
+async def bounded(request: Request, limit: int) -> bytes:
+    """Returns: a JSON body of at most so many bytes, as it came.
+
+    Raises:
+        TooLarge: it has more; no more of it than that is read.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(
+                f"a JSON body may have {limit} bytes; send larger files as multipart/form-data"
+            )
+    return bytes(body)
 
 
 async def check_size(request: Request, body: Mapping[str, Any]) -> None:

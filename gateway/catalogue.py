@@ -18,6 +18,10 @@ _HTTP: Final = {
     "method-not-allowed": "The path exists, but not with this method. Allow names those it has.",
     "too-large": "The body or the file is above the limit. Send less at once.",
     "changes-expired": "Too long ago, or another collection. Read all of it again: since=0.",
+    "events-expired": "Events after that are no longer kept. Begin again with since=0.",
+    "upgrade-required": "The path speaks WebSocket only. Connect to it with a WebSocket client.",
+    "stream-limit": "The key has as many open streams as it may have. Close one.",
+    "too-many-streams": "As many streams as are allowed are open. Try again after Retry-After.",
     "body-too-large": "An object's body is above the limit. Keep less in one object.",
     "not-acceptable": "The header Accept leaves no JSON. Send application/json, or leave it out.",
     "unsupported-media-type": "The body is neither JSON nor what the call takes.",
@@ -116,7 +120,13 @@ _INTAKE: Final = {
     "too-many-attachments": "The mail has more attachments than are read.",
     "no-ocr": "The file has no text, and no OCR is installed here.",
 }
+_BATCHES: Final = {
+    "batch-closed": "The batch takes no more documents. Make another one.",
+    "batch-cancelled": "The batch was cancelled. Make another one.",
+    "too-many-documents": "The batch would have more documents than one may have. Make another.",
+    "manifest-without-file": "The manifest names a file that is not there. Add it, or correct it.",
+}
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
-    {**_HTTP, **_WORK, **_TENANTS, **_OBJECTS, **_INTAKE}
+    {**_HTTP, **_WORK, **_TENANTS, **_OBJECTS, **_INTAKE, **_BATCHES}
 )
 """What each kind of problem means and what to do, in a sentence or two."""

@@ -17,6 +17,9 @@ from gateway.state import State
 from schemas.api.documents import CorrelationId, IdempotencyKey
 
 _WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])", re.ASCII)
+OTHER_KINDS: Final = ("/content", "/results", "/stream")
+"""Ends of the paths whose answers come in other kinds than JSON: originals, files, events."""
+
 _JSON_RANGES: Final = frozenset({"*/*", "application/*", "application/json"})
 _TRACE: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 
@@ -41,8 +44,7 @@ class SecuredRoute(APIRoute):
         """Returns: FastAPI's handler behind authentication and a check of the media type."""
         handler = super().get_route_handler()
         takes_json, path = self.body_field is not None, self.path
-        # Only originals of documents come in other kinds.
-        answers_json = not path.endswith("/content")
+        answers_json = not path.endswith(OTHER_KINDS)
 
         async def secured(request: Request) -> Response:
             try:

@@ -69,6 +69,20 @@ _RULES: Final = (
         ("get_document", "update_document", "reprocess_document", "delete_document"),
     ),
     _Rule(
+        ("create_batch",),
+        _STARTED,
+        {"batch_id": "$response.body#/batch_id"},
+        (
+            "get_batch",
+            "list_batch_documents",
+            "get_batch_results",
+            "add_to_batch",
+            "close_batch",
+            "cancel_batch",
+            "retry_batch",
+        ),
+    ),
+    _Rule(
         ("upload_documents", "create_ping", "reprocess_document", "delete_document"),
         _STARTED,
         {"request_id": "$response.body#/request_id"},

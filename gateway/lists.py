@@ -21,7 +21,7 @@ WhereQuery = Annotated[
         description='Conditions as JSON, all of which hold: {"type":"invoice","fields.total":'
         '{"gte":100},"metadata.customer":"ACME"}. Operators: eq ne gt gte lt lte in prefix exists '
         "contains. Names: status type needs_review content_type filename created_at confidence "
-        "metadata.<key> fields.<name>.",
+        "batch_id sha256 metadata.<key> fields.<name>.",
     ),
 ]
 LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Most items of a page.")]

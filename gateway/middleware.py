@@ -3,6 +3,7 @@
 Pure ASGI, and outermost: whatever fails inside becomes a problem document here.
 """
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from gateway.problems import rendered
 from gateway.settings import GatewaySettings
 from schemas.ids import uuid7
 
-UPLOAD_PATH: Final = "/v1/documents"
+_UPLOADS: Final = re.compile(r"/v1/documents|/v1/batches(?:/[^/]+/documents)?")
 FRAMING_BYTES: Final = 64 * 1024
 """What multipart adds around a file of the largest size."""
 
@@ -39,6 +40,7 @@ _CORRELATION: Final = b"x-correlation-id"
 _QUIET: Final = frozenset({"/live", "/ready", "/metrics", "/health"})
 _UNMATCHED: Final = "(unmatched)"
 _SERVER_ERROR: Final = 500
+_SWITCHING: Final = 101
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -76,7 +78,7 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         # Handlers leave their ids here; routers hand copies of the scope on, but this dict is one.
@@ -87,7 +89,10 @@ class Edge:
         structlog.contextvars.bind_contextvars(http_id=exchange.http_id)
         self._metrics.in_flight.inc()
         try:
-            await self._serve(exchange, receive, send)
+            if scope["type"] == "http":
+                await self._serve(exchange, receive, send)
+            else:
+                await self._serve_socket(exchange, receive, send)
         finally:
             self._metrics.in_flight.dec()
         self._account(exchange)
@@ -121,13 +126,38 @@ class Edge:
                 response = rendered(_unexpected(), scope["path"])
             await response(scope, receive, answering)
 
+    async def _serve_socket(self, exchange: _Exchange, receive: Receive, send: Send) -> None:
+        async def answering(message: Message) -> None:
+            if message["type"] == "websocket.accept":
+                exchange.status = _SWITCHING
+                _add_headers(message, exchange)
+            elif message["type"] == "websocket.http.response.start":
+                exchange.status = message["status"]
+                _add_headers(message, exchange)
+            elif message["type"] == "websocket.send":
+                exchange.sent_bytes += len(message["text"])
+            await send(message)
+
+        scope = exchange.scope
+        try:
+            await self._app(scope, receive, answering)
+        except Exception as error:
+            if not isinstance(error, GatewayError):
+                _log.exception("unexpected error", route=exchange.route)
+                error = _unexpected()
+            if exchange.status:
+                raise
+            # It is no WebSocket yet, so that it can be refused as any call is.
+            await rendered(error, scope["path"])(scope, receive, answering)
+
     def _limit(self, scope: Scope) -> int:
-        if scope["path"] == UPLOAD_PATH and scope["method"] == "POST":
+        if scope["method"] == "POST" and _UPLOADS.fullmatch(scope["path"]):
             return self._settings.max_upload_bytes + FRAMING_BYTES
         return self._settings.max_body_bytes
 
     def _account(self, exchange: _Exchange) -> None:
-        method, route = exchange.scope["method"], exchange.route
+        # A WebSocket's handshake is a GET, which its scope does not say.
+        method, route = exchange.scope.get("method", "GET"), exchange.route
         took = time.perf_counter() - exchange.began
         status = exchange.status or 499  # the client went away before there was an answer
         self._metrics.count_request(method, route, status, took)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway import links
+from gateway.deps import OTHER_KINDS
 from gateway.errors import InvalidInput
 from gateway.problems import MEDIA_TYPE
 from schemas.api.problems import ApiProblem
@@ -22,6 +23,7 @@ DESCRIPTION: Final = (
 )
 _SECURED: Final = "/v1/"
 _ADMIN: Final = "/v1/admin/"
+_EVENTS: Final = "/v1/events"
 _METHODS: Final = frozenset({"get", "put", "post", "patch", "delete"})
 _PROBLEMS: Final = {
     400: "Malformed input.",
@@ -158,7 +160,7 @@ def _statuses(path: str, method: str, operation: Json) -> set[int]:
     parameters, changes = _parameters(operation), method != "get"
     rules = (
         ({401, 403, 422, 429, 503}, True),
-        ({406}, not path.endswith("/content")),
+        ({406}, not path.endswith(OTHER_KINDS)),
         ({404}, "{" in path),
         ({400, 413, 415}, "requestBody" in operation),
         ({400}, "cursor" in parameters),
@@ -167,8 +169,10 @@ def _statuses(path: str, method: str, operation: Json) -> set[int]:
         ({412}, "If-Match" in parameters),
         ({409, 412, 413}, changes and path.startswith(_COLLECTIONS)),
         ({410}, path.endswith("/changes")),
+        ({400, 410}, path.startswith(_EVENTS)),
         ({409, 416}, path.endswith("/content")),
         ({409}, path.endswith("/try")),
+        ({409}, changes and "{batch_id}" in path),
     )
     return {status for statuses, holds in rules if holds for status in statuses}
 

@@ -15,7 +15,7 @@ import structlog
 
 from gateway.database import Row
 from gateway.deps import Call
-from gateway.errors import KeyReused, MaybePublished, Unavailable
+from gateway.errors import KeyReused, MaybePublished, TooLarge, Unavailable
 from gateway.queries import requests
 from gateway.results import TooManyWaiters, Waiter
 from gateway.state import State
@@ -24,10 +24,19 @@ from schemas.envelope import Envelope
 from schemas.ids import DOCUMENT, REQUEST
 from schemas.messages import Message
 from schemas.states import FINAL
-from schemas.topics import PROCESS_DOCUMENT, REPROCESS_DOCUMENT, TRY_DOCUMENT_TYPE, Topic
+from schemas.topics import (
+    MAX_MESSAGE_BYTES,
+    PROCESS_DOCUMENT,
+    REPROCESS_DOCUMENT,
+    TRY_DOCUMENT_TYPE,
+    Topic,
+)
 
 DOCUMENT_WORK: Final = frozenset({PROCESS_DOCUMENT, REPROCESS_DOCUMENT, TRY_DOCUMENT_TYPE})
 """Topics of the requests that wait behind other documents, and so bear an expected wait."""
+
+_HEADERS_BYTES: Final = 16 * 1024
+"""What the headers of a record take at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,17 @@ def fingerprint(call: Call, body: Mapping[str, Any]) -> str:
     whole = {"method": call.method, "route": call.route, "body": body}
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_record(message: Message) -> None:
+    """Check that a message fits one record. Raises: TooLarge: it does not."""
+    size = len(message.model_dump_json().encode())
+    limit = MAX_MESSAGE_BYTES - _HEADERS_BYTES
+    if size > limit:
+        raise TooLarge(
+            f"what is asked has {size} bytes as a record, above the limit of {limit}; "
+            "ask it in several calls"
+        )
 
 
 async def submit(

@@ -13,11 +13,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from gateway import multipart
 from gateway.deps import Call
 from gateway.errors import EmptyFile, GatewayError, InvalidInput, Malformed
+from gateway.forms import FIELD_BYTES, Form, Rules
 from gateway.invalid import invalid_input
-from gateway.multipart import Begin, Data, End, Event
 from gateway.state import State
 from gateway.storage import Stored
 from gateway.submission import Claim, Order, claim, fingerprint, submit
@@ -28,9 +27,10 @@ from schemas.states import Status
 from schemas.topics import PROCESS_DOCUMENT
 
 _FILE_PARTS: Final = frozenset({"file", "files"})
-_FIELD_BYTES: Final = 128 * 1024
+_FIELDS: Final = dict.fromkeys(UploadOptions.model_fields, FIELD_BYTES)
+_FIRST: Final = frozenset({"idempotency_key"})
 _NAME_CHARS: Final = 255
-_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ async def take_form(
     Raises:
         Malformed, InvalidInput, TooLarge: the body cannot be used; nothing is kept of it.
     """
-    form = _Form(state, call, multipart.events(stream, multipart.boundary_of(content_type)))
+    files = _Files(state, call, stream, content_type)
     try:
-        await form.read()
-        return form.files, _options(form.fields)
+        await files.read()
+        return files.taken, _options(files.form.fields)
     except BaseException:
-        await asyncio.shield(discard(state, form.files))
+        await asyncio.shield(discard(state, files.taken))
         raise
 
 
@@ -84,8 +84,8 @@ async def take_json(state: State, call: Call, body: bytes) -> tuple[Taken, Uploa
     name = safe_name(wanted.filename)
     if wanted.file_url is not None:
         return Taken(name, claimed, Link(url=wanted.file_url), None, None), wanted
-    content = _decoded(wanted.content_base64 or "")
-    stored = await state.storage.put(_new_key(call, claimed), _once(content))
+    content = decoded(wanted.content_base64 or "", "/content_base64")
+    stored = await put(state, new_key(call, claimed.document_id), once(content))
     return Taken(name, claimed, StoredFile(key=stored.key), stored.sha256, None), wanted
 
 
@@ -160,82 +160,54 @@ async def discard(state: State, files: Sequence[Taken]) -> None:
 def safe_name(name: str | None) -> str | None:
     """Returns: the last part of a file's name without control characters; none where empty."""
     last = re.split(r"[/\\]", name or "")[-1]
-    return _UNPRINTABLE.sub("", last).strip()[:_NAME_CHARS] or None
+    return UNPRINTABLE.sub("", last).strip()[:_NAME_CHARS] or None
 
 
-class _Form:
-    """Reads one form: files to the store, fields into a dict."""
+class _Files:
+    """Keeps the files of one form, each under a claim of its own."""
 
-    def __init__(self, state: State, call: Call, events: AsyncIterator[Event]) -> None:
-        self.files: list[Taken] = []
-        self.fields: dict[str, str] = {}
+    def __init__(
+        self, state: State, call: Call, stream: AsyncIterator[bytes], content_type: str
+    ) -> None:
+        self.taken: list[Taken] = []
+        rules = Rules(_FIELDS, _FIRST, _FILE_PARTS, state.settings.max_files, "file or files")
+        self.form = Form(stream, content_type, rules, self._keep)
         self._state = state
         self._call = call
-        self._events = events
 
     async def read(self) -> None:
-        async for event in self._events:
-            if not isinstance(event, Begin):
-                continue
-            if event.filename is None:
-                await self._field(event.name)
-            else:
-                await self._file(event.name, event.filename)
-        if not self.files:
+        """Read the form; it must have a file."""
+        await self.form.read()
+        if not self.taken:
             raise InvalidInput.at("/file", "is required; send at least one part named file")
 
-    async def _field(self, name: str) -> None:
-        if name not in UploadOptions.model_fields:
-            raise InvalidInput.at(f"/{name[:64]}", "unknown field; remove it or correct its name")
-        if name in self.fields:
-            raise InvalidInput.at(f"/{name}", "stands twice; send it once")
-        if name == "idempotency_key" and self.files:
-            raise InvalidInput.at(f"/{name}", "must stand before the files")
-        data = bytearray()
-        async for chunk in self._part():
-            data += chunk
-            if len(data) > _FIELD_BYTES:
-                raise InvalidInput.at(f"/{name}", f"is longer than {_FIELD_BYTES} bytes")
-        try:
-            self.fields[name] = data.decode()
-        except UnicodeDecodeError as error:
-            raise InvalidInput.at(f"/{name}", "is not UTF-8") from error
-
-    async def _file(self, part: str, filename: str) -> None:
-        if part not in _FILE_PARTS:
-            raise InvalidInput.at(f"/{part[:64]}", "unknown field; name files file or files")
-        number, name = len(self.files), safe_name(filename)
-        if number >= self._state.settings.max_files:
-            raise InvalidInput.at("/files", f"at most {number} files at once")
-        key = self.fields.get("idempotency_key") or self._call.idempotency_key
+    async def _keep(self, _: str, filename: str, chunks: AsyncIterator[bytes]) -> None:
+        name = safe_name(filename)
+        key = self.form.fields.get("idempotency_key") or self._call.idempotency_key
         call = replace(self._call, idempotency_key=key)
-        claimed = claim(self._state, call, number)
-        chunks = self._part()
+        claimed = claim(self._state, call, self.form.count)
         try:
-            stored = await self._put(_new_key(call, claimed), chunks)
+            stored = await self._put(new_key(call, claimed.document_id), chunks)
         except GatewayError as error:
-            # The others go on: what is left of this one is read over.
-            async for _ in chunks:
-                pass
-            self.files.append(Taken(name, None, None, None, error))
+            # The others go on.
+            self.taken.append(Taken(name, None, None, None, error))
         else:
             source = StoredFile(key=stored.key)
-            self.files.append(Taken(name, claimed, source, stored.sha256, None))
+            self.taken.append(Taken(name, claimed, source, stored.sha256, None))
 
     async def _put(self, key: str, chunks: AsyncIterator[bytes]) -> Stored:
-        stored = await self._state.storage.put(key, chunks)
-        self._state.metrics.uploaded_bytes.inc(stored.size_bytes)
+        stored = await put(self._state, key, chunks)
         if stored.size_bytes == 0:
             await self._state.storage.delete(key)
             raise EmptyFile("the file is empty; send one with content")
         return stored
 
-    async def _part(self) -> AsyncIterator[bytes]:
-        async for event in self._events:
-            if isinstance(event, Data):
-                yield event.data
-            elif isinstance(event, End):
-                return
+
+async def put(state: State, key: str, chunks: AsyncIterator[bytes]) -> Stored:
+    """Store a stream of bytes and count them. Raises: Unavailable: the object store failed."""
+    stored = await state.storage.put(key, chunks)
+    state.metrics.uploaded_bytes.inc(stored.size_bytes)
+    return stored
 
 
 def _options(fields: Mapping[str, str]) -> UploadOptions:
@@ -252,20 +224,25 @@ def _options(fields: Mapping[str, str]) -> UploadOptions:
         raise invalid_input(found) from error
 
 
-def _new_key(call: Call, claimed: Claim) -> str:
-    # Each upload has a key of its own: a repeat can never overwrite what the first one named.
-    return f"{call.principal.gpt_id}/documents/{claimed.document_id}/{uuid.uuid4().hex}/original"
+def new_key(call: Call, document_id: str) -> str:
+    """Returns: where to store an upload's bytes: each has a key of its own.
+
+    So a repeat can never overwrite what the first one named.
+    """
+    return f"{call.principal.gpt_id}/documents/{document_id}/{uuid.uuid4().hex}/original"
 
 
-def _decoded(content: str) -> bytes:
+def decoded(content: str, pointer: str) -> bytes:
+    """Returns: the bytes of base64. Raises: InvalidInput: it is none; EmptyFile: there are none."""
     try:
-        decoded = base64.b64decode("".join(content.split()), validate=True)
+        found = base64.b64decode("".join(content.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidInput.at("/content_base64", "is not base64 (RFC 4648)") from error
-    if not decoded:
+        raise InvalidInput.at(pointer, "is not base64 (RFC 4648)") from error
+    if not found:
         raise EmptyFile("the file is empty; send one with content")
-    return decoded
+    return found
 
 
-async def _once(content: bytes) -> AsyncIterator[bytes]:
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """Yields: the content, for what takes streams."""
     yield content

@@ -50,6 +50,8 @@ _TEXT: Final = _EQUAL | {Op.PREFIX, Op.CONTAINS, Op.EXISTS}
 NAMES: Final[Mapping[str, frozenset[Op]]] = MappingProxyType(
     {
         "status": _EQUAL,
+        "batch_id": _EQUAL | {Op.EXISTS},
+        "sha256": _EQUAL,
         "type": _TEXT,
         "needs_review": _EQUAL,
         "content_type": _TEXT,

@@ -49,6 +49,8 @@ async def page(
         statement = statement.where(columns.created_at >= wanted.since)
     if wanted.until is not None:
         statement = statement.where(columns.created_at < wanted.until)
+    if wanted.batch_id is not None:
+        statement = statement.where(columns.batch_id == wanted.batch_id)
     if wanted.document_id is not None:
         statement = statement.where(columns.document_id == wanted.document_id)
     if after is not None:

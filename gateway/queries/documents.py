@@ -46,7 +46,9 @@ _SUMMARY: Final = (
     "confidence",
     "needs_review",
     "parent_id",
+    "batch_id",
     "duplicate_of",
+    "sha256",
     "correlation_id",
     "problem",
     "created_at",
@@ -74,7 +76,6 @@ _DETAIL: Final = (
     *_SUMMARY,
     "request_id",
     "run_id",
-    "sha256",
     "chunk_count",
     "s3_key",
     "deleted_at",
@@ -158,7 +159,7 @@ async def detail(reader: Reader, principal: Principal, row: Row) -> DocumentDeta
     timeline, attachments = await asyncio.gather(
         _timeline(reader, principal, document_id), _attachments(reader, principal, document_id)
     )
-    names = (*_SUMMARY, "request_id", "run_id", "sha256", "chunk_count")
+    names = (*_SUMMARY, "request_id", "run_id", "chunk_count")
     return DocumentDetail(
         **_shown(row, names),
         retry_after_s=None if row["status"] in FINAL else ASK_AGAIN_S,
@@ -168,13 +169,17 @@ async def detail(reader: Reader, principal: Principal, row: Row) -> DocumentDeta
     )
 
 
-def accepted(document_id: str) -> DocumentDetail:
-    """Returns: what is known of a document whose id was handed out and that is not stored yet."""
+def accepted(document_id: str, batch_id: str | None) -> DocumentDetail:
+    """Returns: what is known of a document whose id was handed out and that is not stored yet.
+
+    One that waits for its turn in a batch is of that batch.
+    """
     empty: dict[str, Any] = dict.fromkeys(DocumentDetail.model_fields)
     return DocumentDetail.model_validate(
         {
             **empty,
             "document_id": document_id,
+            "batch_id": batch_id,
             "status": Status.ACCEPTED,
             "metadata": {},
             "fields": {},

@@ -19,6 +19,7 @@ Clause = dict[str, Any]
 
 _FIELD: Final = "attributes"
 _NATIVE: Final = frozenset({"type", "needs_review", "content_type", "filename", "created_at"})
+_LISTS_ONLY: Final = frozenset({"status", "batch_id", "sha256"})
 _OF_OBJECT: Final = {
     "$id": "document_id",
     "$key": "key",
@@ -31,7 +32,7 @@ def filters(conditions: tuple[Condition, ...]) -> list[Clause]:
     """Returns: one filter clause for each condition.
 
     Raises:
-        InvalidInput: on `status`, which the index does not hold: what is found is completed.
+        InvalidInput: on a name that the index does not hold.
     """
     return [_clause(one, _of_document) for one in conditions]
 
@@ -58,9 +59,10 @@ def _clause(condition: Condition, compared: Callable[[Condition], Clause]) -> Cl
 
 
 def _of_document(condition: Condition) -> Clause:
-    if condition.name == "status":
+    if condition.name in _LISTS_ONLY:
         raise InvalidInput.at(
-            "/where/status", "search finds completed documents only; list them by status instead"
+            f"/where/{condition.name}",
+            f"search knows no {condition.name}; list documents by it instead",
         )
     return _native(condition) if condition.name in _NATIVE else _attribute(condition)
 

@@ -154,7 +154,7 @@ async def _decided(
     _check_operator(call.principal)
     conditions = body.conditions()
     if not body.ids and not conditions:
-        raise EmptyChoice("give ids, or at least one of stage, error, since and until")
+        raise EmptyChoice("give ids, or at least one of stage, error, since, until and batch_id")
     message: DeadLetterChoice = topic.message(ids=body.ids, by=call.principal.name, **conditions)
     order = Order(
         topic=topic,

@@ -15,7 +15,7 @@ from gateway.lists import (
     conditions,
     link_next,
 )
-from gateway.queries import documents
+from gateway.queries import batches, documents
 from schemas.api.documents import DocumentDetail, DocumentPage
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"], route_class=SecuredRoute)
@@ -56,7 +56,8 @@ async def get_document(
     check_id(state, caller, document_id)
     row = await documents.find(state.reader, caller, document_id)
     if row is None:
-        return documents.accepted(document_id)
+        batch_id = await batches.batch_of(state.direct, caller, document_id)
+        return documents.accepted(document_id, batch_id)
     note_ids(request, row["correlation_id"], document_id=document_id)
     response.headers["ETag"] = f'"{row["version"]}"'
     return await documents.detail(state.reader, caller, row)

@@ -5,8 +5,9 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from gateway.answers import ACCEPTED, answered, note_ids
+from gateway.bodies import bounded
 from gateway.deps import CallDep, SecuredRoute, StateDep
-from gateway.errors import TooLarge, UnsupportedMediaType
+from gateway.errors import UnsupportedMediaType
 from gateway.uploads import enter, enter_each, take_form, take_json
 from schemas.api.documents import UploadInput
 from schemas.api.requests import RequestState, UploadItems
@@ -80,7 +81,7 @@ async def upload_documents(
     name = kind.partition(";")[0].strip().lower()
     if name == "application/json":
         with state.admission.upload():
-            body = await _body(request, state.settings.max_json_upload_bytes)
+            body = await bounded(request, state.settings.max_json_upload_bytes)
             taken, options = await take_json(state, call, body)
         return answered(await enter(state, call, taken, options), request, response)
     if name != "multipart/form-data":
@@ -93,14 +94,3 @@ async def upload_documents(
     note_ids(request, options.correlation_id or call.correlation_id)
     response.status_code = ACCEPTED
     return UploadItems(items=items)
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(
-                f"a JSON body may have {limit} bytes; send larger files as multipart/form-data"
-            )
-    return bytes(body)

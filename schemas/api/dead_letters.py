@@ -25,6 +25,10 @@ class LetterConditions(Input):
         default=None, description="Dead before this time (RFC 3339, with its offset)."
     )
 
+    batch_id: Annotated[Text, StringConstraints(max_length=128)] | None = Field(
+        default=None, description="Of documents of this batch."
+    )
+
     def conditions(self) -> dict[str, Any]:
         """Returns: the conditions that were given, by name."""
         given = {name: getattr(self, name) for name in LetterConditions.model_fields}
@@ -70,6 +74,7 @@ class DeadLetter(Output):
     reason: str = Field(description="What was wrong, as a sentence.")
     attempts: int = Field(description="How often it was tried.")
     document_id: str | None = Field(description="The document it concerns, if any.")
+    batch_id: str | None = Field(description="The batch of that document, if any.")
     request_id: str | None = Field(description="The request it belongs to.")
     created_at: datetime = Field(description="When it was given up.")
     decided_by: str | None = Field(description="Who redrove or discarded it.")

@@ -120,7 +120,9 @@ class DocumentSummary(Output):
     confidence: float | None = Field(description="Confidence of the weakest required field, 0..1.")
     needs_review: bool = Field(description="Whether a person should look at it.")
     parent_id: str | None = Field(description="The document it was attached to.")
+    batch_id: str | None = Field(description="The batch that it is of.")
     duplicate_of: str | None = Field(description="An earlier document with the same bytes.")
+    sha256: str | None = Field(description="Hash of the original, hexadecimal.")
     correlation_id: str | None = Field(description="The client's own id.")
     problem: Problem | None = Field(description="Why it failed.")
     created_at: datetime | None = Field(description="When it was registered.")
@@ -165,7 +167,6 @@ class DocumentDetail(DocumentSummary):
 
     request_id: str | None = Field(description="The request that brought it in.")
     run_id: str | None = Field(description="Its current run.")
-    sha256: str | None = Field(description="Hash of the original, hexadecimal.")
     chunk_count: int = Field(description="Parts that the search index holds.")
     retry_after_s: int | None = Field(description="Seconds to wait before asking; null when final.")
     timeline: list[TimelineStep] = Field(description="Steps in the order they began.")

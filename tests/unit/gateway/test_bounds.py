@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.errors import TooLarge
 from gateway.routes.admin_keys import _as_long
-from gateway.writes import _check_record
+from gateway.submission import check_record
 from schemas.api.collections import CollectionChange
 from schemas.api.tenants import ApiKeyInput, GptInput, KeyFacts
 from schemas.writes import PatchObject, WriteCollection
@@ -57,4 +57,4 @@ def test_what_no_record_can_hold_is_too_large() -> None:
     patch = ({"op": "add", "path": "/a", "value": [1e15] * 60_000},)
     message = WriteCollection(collection="c", operation=PatchObject(object_id="o", patch=patch))
     with pytest.raises(TooLarge):
-        _check_record(message)
+        check_record(message)

@@ -44,7 +44,8 @@ def test_opposites_are_negations() -> None:
     ]
 
 
-def test_search_has_no_status() -> None:
-    """What is found is completed, so asking for a status is an error that says so."""
-    with pytest.raises(InvalidInput, match="list them"):
-        filters(parse({"status": "failed"}))
+@pytest.mark.parametrize("name", ["status", "batch_id", "sha256"])
+def test_search_says_what_only_lists_know(name: str) -> None:
+    """What the index does not hold is an error that says where to ask instead."""
+    with pytest.raises(InvalidInput, match=f"no {name}; list documents by it"):
+        filters(parse({name: "failed"}))

@@ -1,0 +1,107 @@
+"""Reads of what became of a batch's documents, page after page in the order of the batch."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.direct import Direct
+from gateway.principal import Principal
+from schemas.states import EntryState
+
+_ROWS: Final = 200
+_NAMED: Final = 2000
+"""Documents whose fields are looked through by one statement."""
+
+_PAGE: Final = """
+SELECT e.ordinal, e.path, e.document_id, e.state, d.filename, d.title,
+       COALESCE(d.metadata, '{}'), d.type, d.confidence, COALESCE(d.needs_review, false),
+       CASE WHEN e.state = 'failed' THEN COALESCE(e.problem, d.problem) END,
+       COALESCE(d.fields, '{}')
+FROM batch_entries e LEFT JOIN documents d ON d.document_id = e.document_id
+WHERE e.batch_id = %(batch_id)s AND e.gpt_id = %(gpt_id)s AND e.ordinal > %(after)s
+AND (%(state)s::text IS NULL OR e.state = %(state)s)
+AND (%(subject)s::text IS NULL OR EXISTS (
+    SELECT FROM batches b WHERE b.batch_id = %(batch_id)s AND b.subject = %(subject)s
+))
+ORDER BY e.ordinal LIMIT %(limit)s
+"""
+_COLUMNS: Final = """
+SELECT max(p.ordinal), array_agg(DISTINCT n.name) FILTER (WHERE n.name IS NOT NULL)
+FROM (
+    SELECT e.ordinal, d.fields
+    FROM batch_entries e LEFT JOIN documents d ON d.document_id = e.document_id
+    WHERE e.batch_id = %(batch_id)s AND e.gpt_id = %(gpt_id)s AND e.ordinal > %(after)s
+    AND (%(state)s::text IS NULL OR e.state = %(state)s)
+    AND (%(subject)s::text IS NULL OR EXISTS (
+        SELECT FROM batches b WHERE b.batch_id = %(batch_id)s AND b.subject = %(subject)s
+    ))
+    ORDER BY e.ordinal LIMIT %(limit)s
+) p LEFT JOIN LATERAL (
+    SELECT f.key AS name FROM jsonb_each(p.fields) f WHERE jsonb_typeof(f.value) <> 'object'
+    UNION ALL
+    SELECT f.key || '.' || k FROM jsonb_each(p.fields) f, jsonb_object_keys(
+        CASE WHEN jsonb_typeof(f.value) = 'object' THEN f.value ELSE '{}' END
+    ) k
+) n ON true
+"""
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which documents: of a batch, if it is this caller's; all or those of one state."""
+
+    principal: Principal
+    batch_id: str
+    state: EntryState | None
+
+    def values(self, after: int, limit: int) -> dict[str, Any]:
+        """Returns: what a statement is given."""
+        return {
+            "gpt_id": self.principal.gpt_id,
+            "subject": self.principal.subject,
+            "batch_id": self.batch_id,
+            "state": self.state,
+            "after": after,
+            "limit": limit,
+        }
+
+
+async def begun(direct: Direct, wanted: Wanted) -> AsyncIterator[list[Row]]:
+    """Returns: pages of documents in their order, the first of which has been read.
+
+    A row is ordinal, path, document_id, state, filename, title, metadata, type, confidence,
+    needs_review, problem, fields. One page is in memory at a time, and no connection is held
+    between two of them.
+
+    Raises:
+        Unavailable: Postgres is away; while reading on, too.
+    """
+    return _pages(direct, wanted, await _page(direct, wanted, 0))
+
+
+async def _pages(direct: Direct, wanted: Wanted, first: list[Row]) -> AsyncIterator[list[Row]]:
+    page = first
+    while page:
+        yield page
+        page = await _page(direct, wanted, page[-1][0]) if len(page) == _ROWS else []
+
+
+async def _page(direct: Direct, wanted: Wanted, after: int) -> list[Row]:
+    return list(await direct.walk(wanted.principal.gpt_id, _PAGE, wanted.values(after, _ROWS)))
+
+
+async def columns(direct: Direct, wanted: Wanted, most: int) -> list[str]:
+    """Returns: the names of all fields, in their alphabetical order, at most so many.
+
+    A field whose value is an object, such as an amount, has a name for each of its keys:
+    `total.amount`.
+    """
+    found: set[str] = set()
+    after: int | None = 0
+    while after is not None and len(found) < most:
+        values = wanted.values(after, _NAMED)
+        [(after, names)] = await direct.walk(wanted.principal.gpt_id, _COLUMNS, values)
+        found.update(names or ())
+    return sorted(found)[:most]
