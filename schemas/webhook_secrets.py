@@ -8,12 +8,15 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import SecretStr
+
+from schemas.settings import WebhookSettings
 
 PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = 32
@@ -30,6 +33,12 @@ class Seal:
 
     def __init__(self, *keys: str) -> None:
         self._ciphers = [AESGCM(_derived(key)) for key in keys]
+
+    @classmethod
+    def of(cls, settings: WebhookSettings, id_secret: SecretStr) -> Self:
+        """Returns: a seal under the webhook key; the id secret stands in where there is none."""
+        given = (settings.webhook_key, settings.previous_webhook_key, id_secret)
+        return cls(*(key.get_secret_value() for key in given if key is not None))
 
     def seal(self, webhook_id: str, secret: bytes) -> bytes:
         """Returns: the secret as only this endpoint's deliveries can open it."""

@@ -18,7 +18,16 @@ from streams import events, wire
 from streams.clients.postgres import Database
 from streams.endings import Claimed
 from streams.errors import Fenced
-from streams.stage import BatchStage, Output, Record, StepKey, Taken, Verdict, Work
+from streams.stage import (
+    BatchStage,
+    Output,
+    Record,
+    Scope,
+    StepKey,
+    Taken,
+    Verdict,
+    Work,
+)
 from streams.wire import Incoming
 
 _STANDING: Final = """
@@ -119,6 +128,9 @@ class BatchLedger:
                 again finds out. TooLong, one of these: it met a time limit.
         """
         async with self._database.transaction() as connection:
+            if stage.scope is Scope.NOTHING:
+                await self._repeatable(connection, stage, turns, claim)
+                return Committed(tuple(() for _ in turns), len(turns))
             outputs = await _standing(connection, stage, turns)
             # The same request may come twice in one batch: the first of them is worked off.
             fresh: dict[Identity, Turn] = {}
@@ -129,6 +141,21 @@ class BatchLedger:
                 fence = _NOBODYS if claim is None else claim.fence
                 outputs |= await self._worked(connection, stage, list(fresh.values()), fence)
         return Committed(tuple(outputs[turn.identity] for turn in turns), len(fresh))
+
+    async def _repeatable(
+        self,
+        connection: AsyncConnection,
+        stage: BatchStage[Any],
+        turns: Sequence[Turn],
+        claim: Claimed | None,
+    ) -> None:
+        await stage.handle(connection, [Taken(turn.message, turn.work) for turn in turns])
+        # A claimed one has a step; so has a dead letter, which is open again while it is redriven.
+        stepped = {turn.identity: turn for turn in turns if claim or turn.work.envelope.attempt}
+        if stepped:
+            steps = [self._step(turn, Verdict(), ()) for turn in stepped.values()]
+            fence = _NOBODYS if claim is None else claim.fence
+            await connection.exec_driver_sql(_STEPS, (StepState.DONE, *_columns(steps), fence))
 
     async def _worked(
         self, connection: AsyncConnection, stage: BatchStage[Any], turns: Sequence[Turn], fence: int
