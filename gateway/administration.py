@@ -15,7 +15,7 @@ from gateway.answers import ACCEPTED, COLLECTION_WAIT_S, note_ids
 from gateway.deps import Call
 from gateway.errors import RequestFailed
 from gateway.state import State
-from gateway.submission import Order, claim, fingerprint, submit
+from gateway.submission import Claim, Order, claim, fingerprint, submit
 from schemas import keys
 from schemas.api.requests import RequestState
 from schemas.api.tenants import Gpt, IssuedKey, KeyFacts
@@ -31,7 +31,13 @@ _UNCACHED: Final = {"Cache-Control": "no-store"}
 
 
 async def ordered(
-    state: State, call: Call, gpt_id: str, change: Change, asked: Mapping[str, Any]
+    state: State,
+    call: Call,
+    gpt_id: str,
+    change: Change,
+    *,
+    asked: Mapping[str, Any],
+    claimed: Claim,
 ) -> RequestState:
     """Publish a change of a GPT and wait for its result.
 
@@ -50,7 +56,7 @@ async def ordered(
         fingerprint=fingerprint(call, {"gpt_id": gpt_id, **asked}),
         document_id=None,
     )
-    found = await submit(state, call, claim(state, call), order, COLLECTION_WAIT_S)
+    found = await submit(state, call, claimed, order, COLLECTION_WAIT_S)
     if found.status is Status.FAILED and found.problem is not None:
         raise RequestFailed(found.problem, found.request_id)
     return found.model_copy(update={"status_url": status_url(found)})
@@ -65,7 +71,8 @@ async def changed_gpt(
     state: State, call: Call, request: Request, gpt_id: str, change: Change
 ) -> Response:
     """Returns: the answer to a change of a GPT: its row, or 202 with where to ask."""
-    found = await ordered(state, call, gpt_id, change, change.model_dump(mode="json"))
+    asked = change.model_dump(mode="json")
+    found = await ordered(state, call, gpt_id, change, asked=asked, claimed=claim(state, call))
     return _answer(found, request, "gpt", Gpt)
 
 
@@ -73,7 +80,8 @@ async def changed_key(
     state: State, call: Call, request: Request, gpt_id: str, change: Change
 ) -> Response:
     """Returns: the answer to a change of a key: what is known of it, or 202 with where to ask."""
-    found = await ordered(state, call, gpt_id, change, change.model_dump(mode="json"))
+    asked = change.model_dump(mode="json")
+    found = await ordered(state, call, gpt_id, change, asked=asked, claimed=claim(state, call))
     return _answer(found, request, "key", KeyFacts)
 
 
@@ -97,21 +105,28 @@ async def issued(
     hashed = key.hashed(settings.key_pepper.get_secret_value()).hex()
     kind = RotateKey if "replaces" in wanted else CreateKey
     change = kind(key_id=key.key_id, hash_hex=hashed, **wanted)
-    found = await ordered(state, call, gpt_id, change, body.model_dump(mode="json"))
+    claimed = claim(state, call)
+    asked = body.model_dump(mode="json")
+    with state.keys.issued.noted(claimed.request_id) as is_first:
+        found = await ordered(state, call, gpt_id, change, asked=asked, claimed=claimed)
     if found.result is None:
         kept = {**change.model_dump(include=set(KeyFacts.model_fields)), "gpt_id": gpt_id}
         facts = KeyFacts(**kept, created_at=None, revoked_at=None, replaced_by=None)
-        return _shown(found, request, _issued(found, facts, key), ACCEPTED)
+        made = _issued(found, facts, key if is_first else None, sole=not claimed.repeated)
+        return _shown(found, request, made, ACCEPTED)
     facts = KeyFacts.model_validate(found.result["key"])
     # Another one is that of the first request, of which this is a repeat.
     own = key if facts.key_id == key.key_id else None
     return _shown(found, request, _issued(found, facts, own), found.result["status"])
 
 
-def _issued(found: RequestState, facts: KeyFacts, key: Key | None) -> IssuedKey:
+def _issued(
+    found: RequestState, facts: KeyFacts, key: Key | None, *, sole: bool = True
+) -> IssuedKey:
     return IssuedKey(
         **facts.model_dump(),
         key=None if key is None else str(key),
+        confirmed=sole,
         pending=found.result is None,
         request_id=found.request_id,
         status_url=found.status_url,

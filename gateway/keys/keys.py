@@ -15,6 +15,7 @@ from typing import Any, Final
 from gateway.database import AWAY, EVERYONE
 from gateway.direct import Direct
 from gateway.errors import Unauthorised, Unavailable
+from gateway.keys.issued import Issued
 from gateway.keys.memory import SHARED_S, Known, Memory
 from gateway.metrics import Metrics
 from gateway.principal import Principal
@@ -59,6 +60,8 @@ class Keys:
         memory: Memory,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.issued = Issued()
+        """Of which requests a new key was made here."""
         peppers = (settings.key_pepper, settings.previous_key_pepper)
         self._peppers = [one.get_secret_value() for one in peppers if one is not None]
         self._outage_s = settings.key_outage.total_seconds()

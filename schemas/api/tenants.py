@@ -135,5 +135,10 @@ class IssuedKey(KeyFacts):
     pending: bool = Field(
         description="It is not stored yet: it opens nothing until the request is completed."
     )
+    confirmed: bool = Field(
+        description="Whether this is the key for certain. While false, a call before under the "
+        "same idempotency key may have made another one: the request's result names the key_id "
+        "that counts."
+    )
     request_id: str = Field(description="Id of the request.")
     status_url: str = Field(description="Path to ask for the request's state.")

@@ -219,6 +219,20 @@ async def test_a_key_that_is_not_stored_yet_is_shown_too(
     assert (state.status_code, state.json()["status"]) == (200, "accepted")
 
 
+async def test_a_repeat_of_a_pending_call_gets_no_second_key(admin: httpx2.AsyncClient) -> None:
+    """Only the first one's is stored; and both answers say where that is found out."""
+    path = f"/v1/admin/gpts/{ADMIN}/keys?wait_s=0"
+    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    first, again = [
+        (await admin.post(path, json=ADMINISTERS, headers=headers)).json() for _ in range(2)
+    ]
+    assert keys.parse(first["key"]).key_id == first["key_id"]
+    assert (again["key"], again["pending"]) == (None, True)
+    assert (first["confirmed"], again["confirmed"]) == (False, False)
+    alone = (await admin.post(path, json=ADMINISTERS)).json()
+    assert (alone["pending"], alone["confirmed"]) == (True, True)
+
+
 ADMINISTERS = {"name": "another administrator", "scopes": ["admin"]}
 
 

@@ -39,7 +39,14 @@ KEY: dict[str, Any] = {
 }
 TEXT = "as_live_4kQ7ZbT2mXw9LrPd_secret_check"
 STATUS_URL = "/v1/admin/requests/req_1"
-ISSUED = {**KEY, "key": TEXT, "pending": False, "request_id": "req_1", "status_url": STATUS_URL}
+ISSUED = {
+    **KEY,
+    "key": TEXT,
+    "pending": False,
+    "confirmed": True,
+    "request_id": "req_1",
+    "status_url": STATUS_URL,
+}
 PENDING = {**ISSUED, "created_at": None, "pending": True}
 ACCEPTED = {"status": "accepted", "status_url": STATUS_URL}
 
