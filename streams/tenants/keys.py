@@ -56,7 +56,8 @@ def _rotate(change: RotateKey, tenant: Tenant, request_id: str) -> Decision:
         raise Refused("key_replaced", detail, 409)
     _new(change, tenant)
     ends_at = change.old_ends_at or tenant.now
-    if ends_at > tenant.now and old.lives(tenant.now):
+    # One that ends now makes room for the new one; one that has ended already makes none.
+    if ends_at > tenant.now or not old.lives(tenant.now):
         _room(tenant)
     if old.expires_at is not None:
         ends_at = min(ends_at, old.expires_at)

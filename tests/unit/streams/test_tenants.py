@@ -134,6 +134,15 @@ def test_live_keys_are_counted(change: dict[str, Any], full: int, expected: str 
         assert refusal(change, found) == (403, expected)
 
 
+@pytest.mark.parametrize("ends_at", [None, LATER])
+def test_an_ended_key_makes_no_room(ends_at: datetime | None) -> None:
+    """Who rotates one has a live key more."""
+    others = [key(f"{number:016d}") for number in range(MAX_LIVE)]
+    change = rotate_key(old_ends_at=ends_at)
+    assert refusal(change, tenant(key(expires_at=BEFORE), *others)) == (403, "too_many_keys")
+    assert decide(change, tenant(key(expires_at=BEFORE), *others[1:])).status == 201
+
+
 @pytest.mark.parametrize(
     ("gpt_id", "scopes", "fits"),
     [
