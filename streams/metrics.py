@@ -65,3 +65,34 @@ WALKED: Final = Gauge(
     "not keep up, or the worker's log says why it fails.",
     ("table",),
 )
+WEBHOOK_ATTEMPTS: Final = Counter(
+    "actionstream_webhook_attempts_total",
+    "Attempts at deliveries of webhooks, by outcome: `delivered`, or what was wrong: `not_taken` "
+    "(another status), `timeout`, `unreachable`, `broken`, `private_address` and others.",
+    ("outcome",),
+)
+WEBHOOK_SECONDS: Final = Histogram(
+    "actionstream_webhook_seconds",
+    "Seconds of an attempt at a delivery, from the name to the answer.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+WEBHOOK_RUNS: Final = Gauge(
+    "actionstream_webhook_endpoints_in_flight",
+    "Endpoints that this worker delivers to now, by kind: `sound`, or `strained` (failing or "
+    "slow). Always ACTIONSTREAM_WEBHOOK_SLOTS: more workers deliver more.",
+    ("kind",),
+)
+WEBHOOK_PENDING: Final = Gauge(
+    "actionstream_webhook_deliveries_pending",
+    "Deliveries that wait, of all endpoints that are not paused; every worker tells all of them. "
+    "Rising: endpoints fail, or the workers do not keep up.",
+)
+WEBHOOK_LAG: Final = Gauge(
+    "actionstream_webhook_lag_seconds",
+    "For how long the endpoint that has waited longest for its turn is due. Above a few seconds: "
+    "too few slots or workers.",
+)
+WEBHOOK_PAUSED: Final = Gauge(
+    "actionstream_webhook_endpoints_paused",
+    "Endpoints that are paused; every worker tells all of them.",
+)
