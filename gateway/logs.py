@@ -115,11 +115,17 @@ def _json(event: Mapping[str, Any], **_: object) -> str:
     return orjson.dumps(event, default=repr).decode()
 
 
+def _is_no_handshake(record: logging.LogRecord) -> bool:
+    """Returns: whether a line is not uvicorn's of a WebSocket, which has the whole URL in it."""
+    return '"WebSocket %s"' not in str(record.msg)
+
+
 def _quieten() -> None:
     # The edge writes one line a request itself, with more in it.
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("httpx", "httpcore", "opensearch", "botocore", "aiobotocore"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_handshake)
     for name in ("publisher", "results", "backlog"):
         logger = logging.getLogger(f"gateway.kafka.{name}")
         logger.filters[:] = [RateLimit()]

@@ -73,6 +73,32 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.event_streams = Gauge(
+            "actionstream_event_streams",
+            "Open streams of events, by kind: sse, ws, or poll (GET /v1/events that waits).",
+            ("kind",),
+            registry=self.registry,
+        )
+        self.events_sent = Counter(
+            "actionstream_events_sent",
+            "Events handed to clients' connections, by kind of stream.",
+            ("kind",),
+            registry=self.registry,
+        )
+        self.event_streams_closed = Counter(
+            "actionstream_event_streams_closed",
+            "Streams of events that ended, by kind and reason; many of slow_reader mean clients "
+            "that do not keep up.",
+            ("kind", "reason"),
+            registry=self.registry,
+        )
+        self.event_lag = Histogram(
+            "actionstream_event_lag_seconds",
+            "Time from an event's commit until a gateway with streams of its tenant has read it; "
+            "seconds mean that no records come in and only the regular look finds events.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self.expected_wait = Gauge(
             "actionstream_expected_wait_seconds",
             "Estimate of how long a document accepted now will take; NaN while unknown. Where it "

@@ -107,6 +107,34 @@ class GatewaySettings(
         "load balancers need to notice.",
     )
 
+    max_streams: int = Field(
+        default=2000, ge=1, description="Streams of events open at once; others get 503."
+    )
+    max_streams_per_key: int = Field(
+        default=100, ge=1, description="Streams of events that one key may have open; 429 beyond."
+    )
+    event_poll: timedelta = Field(
+        default=timedelta(seconds=2),
+        ge=timedelta(seconds=1),
+        description="How often events are looked for that no record has told of.",
+    )
+    event_ping: timedelta = Field(
+        default=timedelta(seconds=15),
+        ge=timedelta(seconds=1),
+        description="Longest silence of a stream; proxies close what is silent for longer.",
+    )
+    event_stall: timedelta = Field(
+        default=timedelta(seconds=30),
+        ge=timedelta(seconds=1),
+        description="A stream is closed whose client has not read, or not acknowledged, for so "
+        "long.",
+    )
+    websocket_origins: str = Field(
+        default="",
+        description="Origins whose pages may open a WebSocket, separated by commas, beside the "
+        "gateway's own; `*` allows all.",
+    )
+
     max_uploads: int = Field(
         default=32,
         ge=1,

@@ -15,6 +15,7 @@ from gateway.cursors import Cursors
 from gateway.database import Reader
 from gateway.direct import Direct
 from gateway.embedder import Embedder
+from gateway.events.hub import Hub
 from gateway.keys.keys import Keys
 from gateway.keys.memory import Memory
 from gateway.keys.news import News
@@ -51,6 +52,7 @@ class State:
     embedder: Embedder
     publisher: Publisher
     results: Results
+    events: Hub
     backlog: Backlog
     admission: Admission
 
@@ -78,15 +80,18 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
         results = Results(settings)
         stack.push_async_callback(run_in_threadpool, results.close)
         metrics.watch_waiting(lambda: results.waiting)
+        keys, cursors = Keys(settings, direct, metrics, memory), Cursors(secret)
+        events = Hub(settings, direct, keys, cursors, metrics)
+        stack.push_async_callback(events.close)
         backlog = await stack.enter_async_context(_estimating(settings, reader, metrics))
         yield State(
             settings=settings,
             ids=Ids(secret),
-            cursors=Cursors(secret),
+            cursors=cursors,
             metrics=metrics,
             reader=reader,
             direct=direct,
-            keys=Keys(settings, direct, metrics, memory),
+            keys=keys,
             limits=limits,
             uses=uses,
             search=search,
@@ -95,6 +100,7 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
             embedder=embedder,
             publisher=publisher,
             results=results,
+            events=events,
             backlog=backlog,
             admission=Admission(settings, backlog),
         )

@@ -1,17 +1,74 @@
-"""The protocol under the application: what is not HTTP is answered by a problem document too."""
+"""The protocols under the application: what is not HTTP is answered by a problem document too.
 
-from typing import Final
+Each call's scope has the connection beneath it, for streams whose client does not read.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.errors import Malformed
 from gateway.problems import response
 
+WEBSOCKET_PATH: Final = "/v1/ws"
+CONNECTION: Final = "actionstream.connection"
+"""The extension of ASGI under which a scope has its connection."""
+
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+"""Largest message that a WebSocket's client may send; the protocol closes with 1009 beyond."""
+
+_PING_S: Final = 20.0
+"""A client of a WebSocket that does not answer a ping within so long is taken for gone."""
+
 _STATUS_LINE: Final = b"HTTP/1.1 400 Bad Request\r\n"
+_SEND_BUFFER_BYTES: Final = 256 * 1024
+_FAREWELL_S: Final = 5.0
+"""How long a client that did not read has to read why it is cut off."""
+
+
+class Connection:
+    """What a stream may do to the connection beneath it.
+
+    Args:
+        transport: of the connection.
+        go_on: lets what waits for the client to read be written all the same.
+    """
+
+    __slots__ = ("_go_on", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, go_on: Callable[[], None]) -> None:
+        self._transport = transport
+        self._go_on = go_on
+
+    def bound(self) -> None:
+        """Have the kernel hold little for a client that does not read; by itself it takes MBs."""
+        found = self._transport.get_extra_info("socket")
+        if found is not None:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+
+    def hurry(self) -> None:
+        """Let the last words be written to a client that does not read, and cut it off then."""
+        self._go_on()
+        asyncio.get_running_loop().call_later(_FAREWELL_S, self._transport.abort)
+
+
+def connection_of(scope: MutableMapping[str, Any]) -> Connection | None:
+    """Returns: the connection of a call; none where another server serves the application."""
+    return cast("Connection | None", scope.get("extensions", {}).get(CONNECTION))
 
 
 class Protocol(HttpToolsProtocol):
     """Serves one connection."""
+
+    def on_message_begin(self) -> None:
+        """Begin a call: its scope gets the connection."""
+        super().on_message_begin()
+        own = Connection(self.transport, self.flow.resume_writing)
+        self.scope["extensions"] = {CONNECTION: own}  # type: ignore[typeddict-item]
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, and close; uvicorn's own answer is a line of text."""
@@ -21,3 +78,31 @@ class Protocol(HttpToolsProtocol):
         lines = [name + b": " + value + b"\r\n" for name, value in answer.raw_headers]
         self.transport.write(b"".join([_STATUS_LINE, *lines, b"\r\n", bytes(answer.body)]))
         self.transport.close()
+
+    def _should_upgrade_to_ws(self) -> bool:
+        # Elsewhere a wish for another protocol is ignored, as RFC 9110 (7.8) allows.
+        path = self.url.partition(b"?")[0]
+        return path == WEBSOCKET_PATH.encode() and super()._should_upgrade_to_ws()
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """Serves one WebSocket."""
+
+    async def run_asgi(self) -> None:
+        """Run the application; its scope gets the connection."""
+        own = Connection(self.transport, self.writable.set)
+        extensions = cast("dict[str, Any]", self.scope["extensions"])
+        extensions[CONNECTION] = own
+        await super().run_asgi()
+
+
+SERVING: Final[dict[str, Any]] = {
+    "http": Protocol,
+    "ws": SocketProtocol,
+    "ws_max_size": MAX_MESSAGE_BYTES,
+    "ws_ping_interval": _PING_S,
+    "ws_ping_timeout": _PING_S,
+    # It would cost memory for each connection, and what is sent is small.
+    "ws_per_message_deflate": False,
+}
+"""How uvicorn is to speak."""

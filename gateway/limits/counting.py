@@ -34,3 +34,14 @@ async def count_stranger(request: Request) -> None:
     state: State = request.app.state.gateway
     host = None if request.client is None else request.client.host
     request.state.rate_limit = await state.limits.admit_address(host)
+
+
+async def count_socket(state: State, principal: Principal) -> None:
+    """Do for a WebSocket that is opened what `count_key` does for a call that reads."""
+    state.uses.note(principal.key_id)
+    await state.limits.admit_key(principal.key_id, principal.rate_limits, "read")
+
+
+async def count_strange_socket(state: State, host: str | None) -> None:
+    """Do for a WebSocket without a valid key what `count_stranger` does for a call."""
+    await state.limits.admit_address(host)

@@ -33,6 +33,9 @@ class ApiProblem(Problem):
     rate_limit: RateLimitState | None = Field(
         default=None, description="The limit that refused the call, where one did."
     )
+    first: int | None = Field(
+        default=None, description="Number of the oldest event kept, where others have expired."
+    )
     idempotency_key: str | None = Field(
         default=None,
         description="Repeat the call with this key where it is not known whether it arrived.",

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from gateway.wire import Protocol
+from gateway.wire import SERVING
 from schemas.ids import DOCUMENT, REQUEST, RUN, Ids
 from schemas.keys import Key, mint, parse
 from schemas.tables import API_KEYS, DOCUMENTS, GPTS, REQUESTS
@@ -53,7 +53,7 @@ async def serving(settings: GatewaySettings) -> AsyncIterator[str]:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
             create_app(settings),
-            http=Protocol,
+            **SERVING,
             log_config=None,
             access_log=False,
             forwarded_allow_ips=settings.forwarded_allow_ips,
