@@ -28,7 +28,9 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
     }
 }
 
-StateQuery = Annotated[EntryState | None, Query(description="Documents in this state only.")]
+StateQuery = Annotated[
+    EntryState | None, Query(alias="state", description="Documents in this state only.")
+]
 
 
 @router.get("/documents")
@@ -39,9 +41,7 @@ async def list_batch_documents(
     response: Response,
     state: StateDep,
     caller: CallerDep,
-    entry_state: Annotated[
-        EntryState | None, Query(alias="state", description="In this state.")
-    ] = None,
+    entry_state: StateQuery = None,
     keys: Annotated[
         list[EntryKey] | None,
         Query(alias="key", max_length=_MOST_KEYS, description="Only those added with these keys."),
