@@ -45,6 +45,7 @@ from streams.runner import Runner
 from streams.settings import Settings
 from streams.stage import Reading
 from streams.stages import (
+    batches,
     classify,
     clear,
     collections,
@@ -87,6 +88,7 @@ SETS: dict[str, tuple[str, ...]] = {
         "clear",
         "tenants",
         "forget",
+        "batches",
         "ping",
     ),
     "objects": ("collections",),
@@ -143,6 +145,7 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
         clear.stage(database, ids),
         tenants.stage(),
         forget.stage(database, store, ids),
+        batches.stage(ids, most_documents=settings.max_batch_documents),
         ping.stage(),
     )
 
@@ -208,7 +211,7 @@ async def work(settings: Settings, name: str) -> None:
             suspect_crashes=settings.suspect_crashes,
             reply_topics=settings.reply_topics,
         )
-        batches = Batches(runner, BatchLedger(opened.database, owner=owner))
+        together = Batches(runner, BatchLedger(opened.database, owner=owner))
         startup = StartUp()
         heartbeat = Heartbeat(
             opened.database,
@@ -220,7 +223,7 @@ async def work(settings: Settings, name: str) -> None:
         if not await done_before(stop, _ready(opened, settings, name, startup)):
             return
         for stage in stages:
-            consumer.attach(app, stage, runner, batches, prefix=settings.topic_prefix)
+            consumer.attach(app, stage, runner, together, prefix=settings.topic_prefix)
         async with consumer.running(app, grace=settings.grace), AsyncExitStack() as beside:
             if collections.NAME in {stage.name for stage in stages}:
                 keep = timedelta(days=settings.keep_tombstones_days)

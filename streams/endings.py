@@ -16,13 +16,15 @@ class Claimed:
     """The step is ours until the lease ends.
 
     `failures` counts work that answered with an error, `crashes` leases that lapsed without an
-    outcome, `crashes_alone` those of them while its worker did nothing else.
+    outcome, `crashes_alone` those of them while its worker did nothing else. `cancelled` says that
+    there is no work to do any more, only an end to commit.
     """
 
     fence: int
     failures: int = 0
     crashes: int = 0
     crashes_alone: int = 0
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Ending:
 
     In state `waiting` the step is not over: `wait` says until when, and the only output is the
     record that will come back. `if_deleted` makes the ending that stands if the document bears a
-    tombstone.
+    tombstone, or was cancelled with its batch. `moved` is as in `streams/stage.py:Outcome`.
     """
 
     state: StepState
@@ -72,9 +74,10 @@ class Ending:
     if_deleted: "Callable[[], Ending] | None" = None
     events: Sequence[Event] = ()
     wait: Wait | None = None
+    moved: Sequence[str] = ()
 
     def cancelled(self) -> "Ending":
-        """Returns: what a tombstone makes of this ending; a refusal is an answer and stands."""
+        """Returns: what a cancellation makes of this ending; a refusal is an answer and stands."""
         if self.state is StepState.DONE and self.problem is not None:
             return self
         return self.if_deleted() if self.if_deleted else Ending(StepState.CANCELLED, (), ())

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.envelope import Envelope
 from schemas.ids import uuid7
 from schemas.messages import CloudEvent
 from schemas.topics import EVENTS as TOPIC
@@ -26,9 +27,9 @@ RETURNING gpt_id, last, clock_timestamp() AS now
 """
 _ENTER: Final = """
 INSERT INTO events (gpt_id, sequence, event_id, type, subject, object_id, request_id,
-                    correlation_id, data, created_at)
+                    correlation_id, batch_id, data, created_at)
 SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[],
-                     %b::text[], %b::text[], %b::text[]::jsonb[], %s::timestamptz[])
+                     %b::text[], %b::text[], %b::text[], %b::text[]::jsonb[], %s::timestamptz[])
 """
 
 
@@ -55,19 +56,26 @@ async def enter_all(
     )
     rows = counted.all()
     last = {row.gpt_id: row.last - counts[row.gpt_id] for row in rows}
-    made: list[list[tuple[CloudEvent, Work]]] = []
+    made: list[list[tuple[CloudEvent, Envelope]]] = []
     for work, events in told:
         first = last[work.gpt_id] + 1 if events else 0
         if events:
             last[work.gpt_id] += len(events)
         made.append(
             [
-                (_made(work, event, first + place, rows[0].now), work)
+                (_made(work, event, first + place, rows[0].now), _whose(work, event))
                 for place, event in enumerate(events)
             ]
         )
     await connection.exec_driver_sql(_ENTER, _columns([each for group in made for each in group]))
-    return [tuple(_record(event, work) for event, work in group) for group in made]
+    return [tuple(_record(*each) for each in group) for group in made]
+
+
+def _whose(work: Work, event: Event) -> Envelope:
+    """Returns: the headers of an event: those of the record, with what the event itself names."""
+    named = {"subject": event.subject, "batch_id": event.batch_id}
+    own = {name: value for name, value in named.items() if value is not None}
+    return work.envelope.model_copy(update=own) if own else work.envelope
 
 
 def _made(work: Work, event: Event, sequence: int, now: datetime) -> CloudEvent:
@@ -80,29 +88,31 @@ def _made(work: Work, event: Event, sequence: int, now: datetime) -> CloudEvent:
         sequence=sequence,
         correlationid=work.envelope.correlation_id or work.request_id,
         requestid=work.request_id,
+        batchid=event.batch_id or work.envelope.batch_id,
         data=event.data,
     )
 
 
-def _record(event: CloudEvent, work: Work) -> Record:
-    headers = work.envelope.of(TOPIC.schema_name).to_headers()
+def _record(event: CloudEvent, envelope: Envelope) -> Record:
+    headers = envelope.of(TOPIC.schema_name).to_headers()
     return Record(TOPIC.name, event.gptid.encode(), event.model_dump_json().encode(), headers)
 
 
-def _columns(made: Sequence[tuple[CloudEvent, Work]]) -> tuple[list[Any], ...]:
+def _columns(made: Sequence[tuple[CloudEvent, Envelope]]) -> tuple[list[Any], ...]:
     rows = [
         (
             event.gptid,
             event.sequence,
             event.id,
             event.type,
-            work.envelope.subject,
+            envelope.subject,
             event.subject,
             event.requestid,
             event.correlationid,
+            event.batchid,
             json.dumps(event.data),
             event.time,
         )
-        for event, work in made
+        for event, envelope in made
     ]
     return tuple(map(list, zip(*rows, strict=True)))

@@ -126,7 +126,9 @@ def dead(
         events.append(Event(EventType.DOCUMENT_FAILED, {**told, "detail": failure.detail}))
     statements.append(_letter(stage, record, failure, work))
     outputs.append(_dead_record(stage, record, failure))
-    return Ending(StepState.DEAD, statements, tuple(outputs), cause, events=events)
+    return Ending(
+        StepState.DEAD, statements, tuple(outputs), cause, events=events, moved=work.batched
+    )
 
 
 def refused(work: Work, error: Refused, *, reply_topic: str) -> Ending:
@@ -138,7 +140,7 @@ def refused(work: Work, error: Refused, *, reply_topic: str) -> Ending:
 
 
 def cancelled(stage: Reading[Any], work: Work, *, reply_topic: str) -> Ending:
-    """Returns: the ending of a step whose document was deleted meanwhile."""
+    """Returns: the ending of a step whose document was deleted or cancelled meanwhile."""
     if stage.scope is Scope.NOTHING:
         return Ending(StepState.CANCELLED, (), ())
     statement, output = replies.answer(work, status=Status.CANCELLED)
@@ -183,6 +185,7 @@ def _failed_run(work: Work, cause: Problem) -> list[Executable]:
             request_id=work.request_id,
             correlation_id=work.envelope.correlation_id or work.request_id,
             parent_id=work.parent_id,
+            batch_id=work.envelope.batch_id,
             run_id=work.key.run_id,
             status=Status.FAILED,
             problem=dumped,
@@ -230,6 +233,7 @@ def _letter(
             document_id=work.document_id,
             run_id=work.key.run_id if decoded else None,
             part=work.key.part if decoded else None,
+            batch_id=work.envelope.batch_id,
             record_key=record.key,
             record_value=record.value,
             headers=[[name, b64encode(value or b"").decode()] for name, value in record.headers],

@@ -26,9 +26,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.dml import ReturningInsert
 
-from schemas.states import SETTLED, StepState
+from schemas.states import SETTLED, Status, StepState
 from schemas.tables import DOCUMENTS, STEPS
-from streams import documents, events, wire
+from streams import batch_counts, documents, events, wire
 from streams.clients.postgres import Database
 from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import Fenced
@@ -76,7 +76,9 @@ class Ledger:
                 return await self._standing(connection, work)
             for each in (*first, *(resumed if row.fence > 1 else ())):
                 await connection.execute(each)
-            return Claimed(row.fence, row.failures, row.crashes, row.crashes_alone)
+            # Work for a cancelled batch would keep models busy; its commit finds that in any case.
+            over = bool(work.batched) and await _is_over(connection, work)
+            return Claimed(row.fence, row.failures, row.crashes, row.crashes_alone, over)
 
     async def _standing(self, connection: AsyncConnection, work: Work) -> Settled | Held:
         left = func.extract("epoch", STEPS.c.lease_until - func.now()).label("left")
@@ -108,10 +110,11 @@ class Ledger:
                     await connection.execute(each)
 
     async def commit(self, work: Work, claim: Claimed | None, ending: Ending) -> Ending:
-        """End the record's turn: step, statements, events and outputs, in one transaction.
+        """End the record's turn: step, statements, counts, events and outputs, in one transaction.
 
-        Without a claim the step is entered here. A document that bears a tombstone ends the step
-        as `cancelled`, with nothing written or published but what `if_deleted` says.
+        Without a claim the step is entered here. A document that bears a tombstone, or was
+        cancelled in this run, ends the step as `cancelled`, with nothing written or published but
+        what `if_deleted` says.
 
         Returns: the ending that stands, with the records of its events among its outputs: this
             one, a cancelled one, or an earlier one's outputs.
@@ -120,7 +123,7 @@ class Ledger:
             transaction took effect is then unknown, and claiming again finds out.
         """
         async with self._database.transaction() as connection:
-            if await _deleted(connection, work):
+            if await _cancelled(connection, work):
                 ending = ending.cancelled()
             values = _ended(ending) if ending.wait is None else self._set_aside(work, ending)
             if claim is None:
@@ -138,7 +141,8 @@ class Ledger:
                 raise Fenced
             for statement in ending.statements:
                 await _execute(connection, statement)
-            told = await events.enter(connection, work, ending.events)
+            counted = await batch_counts.follow(connection, work.gpt_id, ending.moved)
+            told = await events.enter(connection, work, (*ending.events, *counted))
             if told:
                 ending = replace(ending, outputs=(*ending.outputs, *told))
                 outputs = [wire.to_json(record) for record in ending.outputs]
@@ -245,16 +249,26 @@ async def _execute(connection: AsyncConnection, statement: Executable | Guarded)
     await connection.execute(statement)
 
 
-async def _deleted(connection: AsyncConnection, work: Work) -> bool:
-    """Returns: whether the document bears a tombstone; no other commit changes that meanwhile.
+async def _cancelled(connection: AsyncConnection, work: Work) -> bool:
+    """Returns: whether the document bears a tombstone, or was cancelled with its batch in this run.
 
-    The lock is on the id, not on the row, which may not exist yet: a deletion can come first.
+    No other commit changes that meanwhile. The lock is on the id, not on the row, which may not
+    exist yet: a deletion can come first.
     """
     if work.document_id is None:
         return False
     await connection.execute(documents.locking(work.document_id))
+    return await _is_over(connection, work)
+
+
+async def _is_over(connection: AsyncConnection, work: Work) -> bool:
     if work.touches_deleted:
         return False
-    query = select(DOCUMENTS.c.deleted_at).where(DOCUMENTS.c.document_id == work.document_id)
+    query = select(DOCUMENTS.c.deleted_at, DOCUMENTS.c.status, DOCUMENTS.c.run_id).where(
+        DOCUMENTS.c.document_id == work.document_id
+    )
     row = (await connection.execute(query)).one_or_none()
-    return row is not None and row.deleted_at is not None
+    if row is None:
+        return False
+    cancelled = row.status == Status.CANCELLED and row.run_id == work.key.run_id
+    return cancelled or row.deleted_at is not None

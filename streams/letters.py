@@ -93,7 +93,8 @@ async def part(
     """
     conditions = _conditions(choice)
     if not choice.ids and not conditions:
-        detail = "Name letters by `ids`, or choose them by `stage`, `error`, `since` or `until`."
+        ways = "`stage`, `error`, `since`, `until` or `batch_id`"
+        detail = f"Name letters by `ids`, or choose them by {ways}."
         raise Refused("empty_choice", detail, 422)
     names = tuple(dict.fromkeys(choice.ids))[known.looked_at : known.looked_at + most]
     if choice.ids:
@@ -129,6 +130,8 @@ def _conditions(choice: DeadLetterChoice) -> list[ColumnElement[bool]]:
         conditions.append(columns.created_at >= choice.since)
     if choice.until is not None:
         conditions.append(columns.created_at < choice.until)
+    if choice.batch_id is not None:
+        conditions.append(columns.batch_id == choice.batch_id)
     return conditions
 
 

@@ -271,6 +271,10 @@ class Settings(
         description="An endpoint that took nothing for so long is paused.",
     )
 
+    max_batch_documents: int = Field(
+        default=1_000_000, ge=1, description="Documents that a batch takes."
+    )
+
     event_retention: timedelta = Field(
         default=timedelta(days=30),
         ge=timedelta(days=1),

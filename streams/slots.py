@@ -17,11 +17,13 @@ _BULK: Final = ContextVar("bulk", default=False)
 @contextmanager
 def as_bulk(*, bulk: bool) -> Iterator[None]:
     """Say of what is done in this context whether it is done for a batch."""
-    token = _BULK.set(bulk)
+    before = _BULK.get()
+    _BULK.set(bulk)
     try:
         yield
     finally:
-        _BULK.reset(token)
+        # Not by a token: work that is thrown away ends in another context than it began in.
+        _BULK.set(before)
 
 
 class Slots:

@@ -48,12 +48,15 @@ class Record:
 class Event:
     """Something that happened, as `schemas/events.py` names it; it is numbered at commit.
 
-    `object_id` is what it happened to; the step's document where it is absent.
+    `object_id` is what it happened to, `batch_id` the batch in which, `subject` the end user whose
+    that is. Where they are absent: the step's document, and what its record's headers say.
     """
 
     type: EventType
     data: dict[str, JsonValue] = field(default_factory=dict)
     object_id: str | None = None
+    batch_id: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,15 @@ class Outcome:
 
     `statements` run in one transaction with the step's own row, in their order, and the `events`
     are numbered and stored with them. With `hand_over` the same input is published again as the
-    next part, behind the records that wait already.
+    next part, behind the records that wait already. `moved` names the documents whose status or
+    type the statements change, and the batches whose sources: the counts of batches follow them.
     """
 
     statements: Sequence[Executable | Guarded] = ()
     outputs: Sequence[Output | Record] = ()
     hand_over: bool = False
     events: Sequence[Event] = ()
+    moved: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,12 @@ class Work:
         """Returns: the signed id of the request that this step belongs to."""
         return self.envelope.request_id
 
+    @property
+    def batched(self) -> tuple[str, ...]:
+        """Returns: the step's document, for `Outcome.moved`; none where it is in no batch."""
+        batch_id, document_id = self.envelope.batch_id, self.document_id
+        return () if batch_id is None or document_id is None else (document_id,)
+
 
 class Claim(Enum):
     """When a step is entered in the ledger."""
@@ -140,7 +151,8 @@ class Reading(Generic[M]):
 
     `request` is the topic of the request that a fact belongs to; a stage that `touches_deleted`
     documents is not cancelled by their tombstones. In an `ordered` stage no record overtakes
-    another of its key: trouble is waited out in place.
+    another of its key: trouble is waited out in place. `run_field` names the message's field, if it
+    has that, that tells its step from others of its request.
     """
 
     name: str
@@ -150,6 +162,7 @@ class Reading(Generic[M]):
     request: Topic[Any] = PROCESS_DOCUMENT
     touches_deleted: bool = False
     ordered: bool = False
+    run_field: str = "run_id"
 
     @property
     def request_kind(self) -> str:
@@ -158,7 +171,7 @@ class Reading(Generic[M]):
 
     def work(self, message: M, envelope: Envelope, document_id: str | None, ids: Ids) -> Work:
         """Returns: the step that this message is an input of."""
-        run_id = getattr(message, "run_id", None)
+        run_id = getattr(message, self.run_field, None)
         if run_id is None:
             run_id = (
                 ids.derive(RUN, envelope.gpt_id, envelope.request_id)
@@ -219,7 +232,8 @@ class BatchStage(Reading[M]):
 
     `handle` runs its statements on the connection, on which nothing is committed yet, and returns
     a verdict for each record, in their order. What one record asks for wrongly is its own verdict's
-    problem. If `handle` raises, nothing is written, and each record is tried again alone.
+    problem. If `handle` raises, nothing is written, and each record is tried again alone. In the
+    scope of nothing it answers nobody and must be harmless to repeat: no step is entered.
     """
 
     handle: Callable[[AsyncConnection, Sequence[Taken[M]]], Awaitable[Sequence[Verdict]]]

@@ -103,7 +103,9 @@ class Step:
             raise
 
     def _condemned(self, claim: Claimed | None) -> Ending | None:
-        """Returns: the end of a record that ends its worker even where nothing else runs."""
+        """Returns: the end of a record that was cancelled, or that ends its worker in any case."""
+        if claim is not None and claim.cancelled:
+            return self._cancelled()
         if claim is None or claim.crashes_alone < self._runner.suspect_crashes:
             return None
         return self._failed(failures.poison(claim))
@@ -114,12 +116,10 @@ class Step:
         A failed commit leaves the claim as it was, so that it serves for the next one; if the
         transaction took effect after all, the fence says so.
         """
-        reply = self._runner.reply_topic(self._work.envelope)
-        deleted = partial(failures.cancelled, self._stage, self._work, reply_topic=reply)
         while True:
             try:
                 return await self._runner.ledger.commit(
-                    self._work, claim, replace(ending, if_deleted=deleted)
+                    self._work, claim, replace(ending, if_deleted=self._cancelled)
                 )
             except Fenced:
                 return None
@@ -181,7 +181,9 @@ class Step:
         if self._stage.claim is Claim.AT_COMMIT and not answered:
             statements = (*self._registration(), *statements)
         records = self._runner.records(self._stage, self._work, outcome, self._record)
-        return Ending(StepState.DONE, statements, records, events=outcome.events)
+        return Ending(
+            StepState.DONE, statements, records, events=outcome.events, moved=outcome.moved
+        )
 
     def _failure(self, error: Exception, claim: Claimed | None) -> Ending | None:
         """Returns: how this failure ends the turn, None if it is to be tried again in place."""
@@ -270,6 +272,10 @@ class Step:
                 await self._runner.ledger.release(self._work.key, claim, wait, shown)
         except (DependencyDown, TimeoutError):
             self._unreleased = (claim, wait)
+
+    def _cancelled(self) -> Ending:
+        reply = self._runner.reply_topic(self._work.envelope)
+        return failures.cancelled(self._stage, self._work, reply_topic=reply)
 
     def _refused(self, error: Refused) -> Ending:
         reply = self._runner.reply_topic(self._work.envelope)

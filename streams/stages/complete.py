@@ -59,6 +59,6 @@ def stage(database: Database) -> Stage[DocumentIndexed]:
         events = [Event(EventType.DOCUMENT_INDEXED, told)]
         if run.needs_review:
             events.append(Event(EventType.DOCUMENT_NEEDS_REVIEW, told))
-        return Outcome(statements, (output,), events=events)
+        return Outcome(statements, (output,), events=events, moved=work.batched)
 
     return Stage("complete", topics.DOCUMENT_INDEXED, complete, claim=Claim.AT_COMMIT)

@@ -11,8 +11,8 @@ from schemas.ids import DOCUMENT, Ids
 from schemas.messages import DeleteDocument, DocumentDeleted
 from schemas.states import Status
 from schemas.tables import DOCUMENTS
-from streams.errors import Refused
-from streams.stage import Claim, Outcome, Output, Scope, Stage, Work
+from streams import documents
+from streams.stage import Claim, Guarded, Outcome, Output, Scope, Stage, Work
 
 
 def stage(ids: Ids) -> Stage[DeleteDocument]:
@@ -20,11 +20,13 @@ def stage(ids: Ids) -> Stage[DeleteDocument]:
 
     async def remove(message: DeleteDocument, work: Work) -> Outcome:
         if not ids.verify(message.document_id, DOCUMENT, work.gpt_id):
-            raise Refused("not_found", "There is no such document.", 404)
+            raise documents.absent()
+        subject = work.envelope.subject
         # The deletion may come before the document's own row; then the tombstone is the first row.
         tombstone = insert(DOCUMENTS).values(
             document_id=message.document_id,
             gpt_id=work.gpt_id,
+            subject=subject,
             status=Status.CANCELLED,
             deleted_at=func.now(),
         )
@@ -36,10 +38,14 @@ def stage(ids: Ids) -> Stage[DeleteDocument]:
                 "status": Status.CANCELLED,
                 "updated_at": func.now(),
             },
+            # One end user cannot delete what is another one's.
+            where=None if subject is None else DOCUMENTS.c.subject == subject,
         )
         deleted = DocumentDeleted(document_id=message.document_id)
         return Outcome(
-            (statement,), (Output(topics.DOCUMENT_DELETED, message.document_id, deleted),)
+            (Guarded(statement, documents.absent()),),
+            (Output(topics.DOCUMENT_DELETED, message.document_id, deleted),),
+            moved=(message.document_id,),
         )
 
     return Stage(

@@ -106,6 +106,7 @@ def stage(database: Database, files: Files, fetch: Fetcher, ids: Ids) -> Stage[P
             ),
             (Output(topics.DOCUMENT_RECEIVED, document_id, received),),
             events=(Event(EventType.DOCUMENT_RECEIVED, _told(message, content_type, size)),),
+            moved=work.batched,
         )
 
     async def undo(message: ProcessDocument, work: Work) -> None:
@@ -165,6 +166,7 @@ def _identity(message: ProcessDocument, work: Work) -> dict[str, object]:
         "request_id": work.request_id,
         "correlation_id": work.envelope.correlation_id or work.request_id,
         "parent_id": message.parent_id,
+        "batch_id": work.envelope.batch_id,
         "run_id": work.key.run_id,
         "status": Status.PROCESSING,
         "filename": message.filename,

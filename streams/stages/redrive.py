@@ -7,6 +7,7 @@ again that ended with them; emits the records as they came, on the again topics 
 import asyncio
 from base64 import b64decode
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Row, and_, func, null, select, tuple_, update
@@ -17,7 +18,7 @@ from schemas.events import EventType
 from schemas.messages import RedriveDeadLetters
 from schemas.states import LetterState, Status, StepState
 from schemas.tables import DEAD_LETTERS, DOCUMENTS, REQUESTS, RUNS, STEPS
-from streams import letters, parts
+from streams import batch_entries, letters, parts
 from streams.clients.postgres import Database
 from streams.letters import Skipped
 from streams.stage import Claim, Event, Outcome, Record, Scope, Stage, Work
@@ -37,7 +38,8 @@ def stage(database: Database, *, per_second: int) -> Stage[RedriveDeadLetters]:
         most = min(per_second, _MOST)
         part = await letters.part(database, work, message, known, most=most)
         if part.ended:
-            return letters.answer(work, part.progress, LetterState.REDRIVEN)
+            ended = letters.answer(work, part.progress, LetterState.REDRIVEN)
+            return ended if work.envelope.batch_id is None else _retried(ended, work)
         rows = await _read(database, part.ids)
         unfit = {row.dead_letter_id: _unfit(row) for row in rows}
         skipped = [Skipped(id=name, reason=why) for name, why in unfit.items() if why]
@@ -53,6 +55,7 @@ def stage(database: Database, *, per_second: int) -> Stage[RedriveDeadLetters]:
             [_record(row) for row in fit],
             hand_over=True,
             events=[_event(row) for row in fit if row.document_id is not None],
+            moved=[row.document_id for row in fit if row.document_id is not None],
         )
 
     return Stage(
@@ -61,6 +64,16 @@ def stage(database: Database, *, per_second: int) -> Stage[RedriveDeadLetters]:
         redrive,
         claim=Claim.AT_COMMIT,
         scope=Scope.REQUEST,
+    )
+
+
+def _retried(ended: Outcome, work: Work) -> Outcome:
+    """Returns: the end of a redrive that a batch's retry has asked for; its batch waits for it."""
+    batch_id = work.envelope.batch_id or ""
+    return replace(
+        ended,
+        statements=(*ended.statements, batch_entries.listed(work.gpt_id, batch_id)),
+        moved=(batch_id,),
     )
 
 
@@ -114,7 +127,7 @@ def _record(row: Row[Any]) -> Record:
 
 def _event(row: Row[Any]) -> Event:
     data = {"dead_letter_id": row.dead_letter_id, "stage": row.stage}
-    return Event(EventType.DOCUMENT_REDRIVEN, data, object_id=row.document_id)
+    return Event(EventType.DOCUMENT_REDRIVEN, data, row.document_id, row.batch_id)
 
 
 def _opened(gpt_id: str, rows: Sequence[Row[Any]]) -> list[Executable]:

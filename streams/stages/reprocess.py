@@ -63,7 +63,11 @@ def stage(database: Database, ids: Ids) -> Stage[ReprocessDocument]:
                 updated_at=func.now(),
             )
         )
-        return Outcome((run.on_conflict_do_nothing(), *start.statements, document), (start.first,))
+        return Outcome(
+            (run.on_conflict_do_nothing(), *start.statements, document),
+            (start.first,),
+            moved=(message.document_id,),
+        )
 
     return Stage(
         "reprocess",

@@ -61,6 +61,7 @@ def stage(database: Database) -> Stage[UpdateDocument]:
             (guard, *_corrections(message, work, machine), settled),
             (Output(topics.DOCUMENT_UPDATED, message.document_id, updated), output),
             events=(Event(EventType.DOCUMENT_UPDATED, {"version": version}),),
+            moved=() if message.type is None else (message.document_id,),
         )
 
     return Stage(

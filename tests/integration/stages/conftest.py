@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Row, Table, insert, select
+from sqlalchemy import delete as delete_rows
 
+from schemas import topics
 from schemas.envelope import Envelope
 from schemas.ids import DOCUMENT, REQUEST, RUN, Ids
 from schemas.messages import Inline, Message, ProcessDocument, ReprocessDocument, UpdateDocument
-from schemas.tables import DOCUMENTS, GPTS, RUNS
-from schemas import topics
+from schemas.tables import BATCH_ENTRIES, BATCHES, DOCUMENTS, GPTS, RUNS
 from schemas.topics import DELAYS
 from streams.answers import Answers
+from streams.batch_ledger import BatchLedger
+from streams.batches import Batches
 from streams.clients import s3
 from streams.clients.ollama import ModelAnswer
 from streams.clients.opensearch import SearchIndex
@@ -28,8 +31,9 @@ from streams.parsing.page import Page, ParsedPart
 from streams.retries import Attempts
 from streams.runner import Patience, Runner
 from streams.settings import Settings
-from streams.stage import Record, Stage
+from streams.stage import BatchStage, Reading, Record
 from streams.stages import (
+    batches,
     classify,
     complete,
     define,
@@ -44,6 +48,7 @@ from streams.stages import (
     receive,
     redrive,
     reprocess,
+    review,
     trial,
     update,
 )
@@ -54,6 +59,7 @@ from tests.fakes.publisher import FakePublisher
 TENANT = "demo"
 DISABLED = "disabled-tenant"
 MAX_BYTES = 4096
+MAX_BATCH_DOCUMENTS = 1000
 TEXT = "Corner Bakery\n12 Mill Lane\nDate: 2026-03-04\nTOTAL 6.80"
 
 
@@ -105,12 +111,12 @@ class World:
     offset: int = 0
 
     @property
-    def stages(self) -> dict[str, Stage[Any]]:
+    def stages(self) -> dict[str, Reading[Any]]:
         database, files = self.database, Files(self.store, MAX_BYTES)
         models: Any = self.models
         pictures: Any = NoPictures()
         answers = Answers(database, models, pictures)
-        made: Sequence[Stage[Any]] = (
+        made: Sequence[Reading[Any]] = (
             receive.stage(database, files, no_network, self.ids),
             parse.stage(database, files, self.parser, self.ids),
             classify.stage(database, answers),
@@ -118,6 +124,7 @@ class World:
             index.extracted(database, models, self.search),
             complete.stage(database),
             update.stage(database),
+            review.stage(database),
             index.updated(database, models, self.search),
             index_object.stage(database, models, self.search, self.ids),
             delete.stage(self.ids),
@@ -128,6 +135,7 @@ class World:
             redrive.stage(database, per_second=self.redrive_per_second),
             discard.stage(database),
             forget.stage(database, self.store, self.ids),
+            batches.stage(self.ids, most_documents=MAX_BATCH_DOCUMENTS),
         )
         return {stage.name: stage for stage in made}
 
@@ -160,11 +168,21 @@ class World:
         self.offset += 1
         place = (record.topic, 0, abs(hash(self.ids)) % 10**9 + self.offset)
         incoming = Incoming(*place, record.key, record.value, record.headers, lambda: False)
-        await self.runner.run(stage, incoming)
+        if isinstance(stage, BatchStage):
+            ledger = BatchLedger(self.database, owner="test")
+            await Batches(self.runner, ledger).run(stage, [incoming])
+        else:
+            await self.runner.run(stage, incoming)
         return [each for each in self.publisher.records[before:] if each.topic != "events"]
 
     async def send(
-        self, stage: str, message: Message, *, request: str | None = None, tenant: str = TENANT
+        self,
+        stage: str,
+        message: Message,
+        *,
+        request: str | None = None,
+        tenant: str = TENANT,
+        subject: str | None = None,
     ) -> list[Record]:
         """Send a message to a stage. Returns: what that published."""
         topic = self.stages[stage].source
@@ -173,6 +191,7 @@ class World:
                 "request-id": request or self.request(),
                 "gpt-id": tenant,
                 "schema": topic.schema_name,
+                "subject": subject,
             }
         )
         value = message.model_dump_json().encode()
@@ -247,7 +266,7 @@ class World:
         }
 
 
-def sources(stage: Stage[Any]) -> set[str]:
+def sources(stage: Reading[Any]) -> set[str]:
     """Returns: the topics that a stage reads."""
     return set(topics.sources(stage.name))
 
@@ -304,6 +323,12 @@ async def disabled(database: Database) -> str:
 
 
 @pytest.fixture
-def world(settings: Settings, database: Database, store: ObjectStore, search: SearchIndex) -> World:
+async def world(
+    settings: Settings, database: Database, store: ObjectStore, search: SearchIndex
+) -> AsyncIterator[World]:
     ids = Ids(settings.id_secret.get_secret_value())
-    return World(settings, database, store, search, ids)
+    yield World(settings, database, store, search, ids)
+    # What is in flight here would count where the release of batches is tested.
+    async with database.transaction() as connection:
+        await connection.execute(delete_rows(BATCH_ENTRIES))
+        await connection.execute(delete_rows(BATCHES))

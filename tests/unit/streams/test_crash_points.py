@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from schemas import topics
 from schemas.messages import DocumentParsed, DocumentReceived, Result
 from schemas.states import SETTLED, Status, StepState
-from schemas.topics import DELAYS, sources
+from schemas.topics import DELAYS
 from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import DependencyDown, InvalidMessage, RecordTrouble
 from streams.retries import Attempts
@@ -177,11 +177,11 @@ async def worker(world: World, process: Process) -> None:
         patience=PATIENCE,
     )
     made = stages(world, process)
-    sources = [(stage, name) for stage in made for name in sources(stage.name)]
+    inputs = [(stage, name) for stage in made for name in topics.sources(stage.name)]
     busy = True
     while busy:
         busy = world.return_what_is_due()
-        for stage, topic in sources:
+        for stage, topic in inputs:
             while world.unread(topic):
                 offset = world.committed[topic]
                 record = world.log[topic][offset]
