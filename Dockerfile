@@ -22,7 +22,8 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --frozen --no-dev --extra ocr --no-editable
 
 FROM python
-# Debian 12 has the clients of Postgres 15, and pg_dump refuses servers newer than itself.
+# Debian 12 has the clients of Postgres 15, and pg_dump refuses servers newer than itself. No exact
+# versions: mirrors drop what was superseded, and then nothing could be built.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
     && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
