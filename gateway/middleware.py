@@ -62,7 +62,9 @@ class _Exchange:
     @property
     def route(self) -> str:
         """The route's template; never the raw path, which has no end of values."""
-        return getattr(self.scope.get("route"), "path", None) or _UNMATCHED
+        # What is no route of FastAPI's knows its path itself.
+        found = self.scope.get("route") or self.scope.get("endpoint")
+        return getattr(found, "path", None) or _UNMATCHED
 
 
 class Edge:

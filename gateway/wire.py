@@ -68,7 +68,7 @@ class Protocol(HttpToolsProtocol):
         """Begin a call: its scope gets the connection."""
         super().on_message_begin()
         own = Connection(self.transport, self.flow.resume_writing)
-        self.scope["extensions"] = {CONNECTION: own}  # type: ignore[typeddict-item]
+        cast("dict[str, Any]", self.scope)["extensions"] = {CONNECTION: own}
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, and close; uvicorn's own answer is a line of text."""
@@ -83,6 +83,10 @@ class Protocol(HttpToolsProtocol):
         # Elsewhere a wish for another protocol is ignored, as RFC 9110 (7.8) allows.
         path = self.url.partition(b"?")[0]
         return path == WEBSOCKET_PATH.encode() and super()._should_upgrade_to_ws()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # It is no mistake of the installation, which uvicorn's own words say.
+        pass
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):

@@ -11,7 +11,7 @@ from gateway import writes
 from gateway.deps import CallerDep, StateDep
 from gateway.events import wanted
 from gateway.events.closing import Closed
-from gateway.events.errors import StreamLimit, TooManyStreams, UpgradeRequired
+from gateway.events.errors import StreamLimit, TooManyStreams
 from gateway.events.sse import MEDIA_TYPE, EventStream
 from gateway.events.wanted import Wanted
 from gateway.lean import LeanRoute
@@ -151,14 +151,9 @@ async def stream_events(
     return EventStream(state.events, stream)
 
 
-async def _upgrade(_: Request) -> Response:
-    raise UpgradeRequired(
-        "connect with a WebSocket client", headers={"Upgrade": "websocket", "Connection": "upgrade"}
-    )
-
-
-router.routes.append(WebSocketRoute(WEBSOCKET_PATH, Endpoint(), name="websocket"))
-router.routes.append(Route(WEBSOCKET_PATH, _upgrade, methods=["GET"], include_in_schema=False))
+_ENDPOINT: Final = Endpoint(WEBSOCKET_PATH)
+router.routes.append(WebSocketRoute(WEBSOCKET_PATH, _ENDPOINT, name="websocket"))
+router.routes.append(Route(WEBSOCKET_PATH, _ENDPOINT, methods=["GET"], include_in_schema=False))
 
 
 def _types(text: str | None) -> list[str]:

@@ -19,6 +19,7 @@ from gateway.errors import (
 )
 from gateway.events import closing, wanted
 from gateway.events.closing import IDLE, Closed
+from gateway.events.errors import UpgradeRequired
 from gateway.events.hub import Hub
 from gateway.limits.counting import count_socket, count_strange_socket
 from gateway.principal import Principal
@@ -33,10 +34,16 @@ _BEARER: Final = "bearer."
 
 
 class Endpoint:
-    """The ASGI application of the path."""
+    """The ASGI application of a path."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection. Raises: GatewayError: it is refused before it is accepted."""
+        if scope["type"] != "websocket":
+            wanted_headers = {"Upgrade": "websocket", "Connection": "upgrade"}
+            raise UpgradeRequired("connect with a WebSocket client", headers=wanted_headers)
         state: State = scope["app"].state.gateway
         socket = Socket(scope, receive, send)
         _check_url(scope)
