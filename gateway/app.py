@@ -38,6 +38,7 @@ from gateway.routes import (
     pings,
     reference,
     requests,
+    reviews,
     search,
     uploads,
 )
@@ -60,6 +61,7 @@ ROUTERS: Final = (
     batches.router,
     batch_contents.router,
     contents.router,
+    reviews.router,
     search.router,
     requests.router,
     document_types.router,

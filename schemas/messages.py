@@ -185,7 +185,7 @@ class DecideReview(Message):
     """Decide on a document that needs a person: right as it is, corrected, or of no use."""
 
     document_id: str
-    run_id: str = Field(description="The run that was looked at.")
+    reviewed_run: str = Field(description="The run that was looked at.")
     decision: Literal["accept", "correct", "reject"]
     by: str = Field(description="Who decides, for the record.")
     type: TypeName | None = None

@@ -11,7 +11,6 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,20 +25,18 @@ from streams import consumer, logs, targets, topics_admin
 from streams.answers import Answers
 from streams.batch_ledger import BatchLedger
 from streams.batches import Batches
+from streams.beside import Beside
 from streams.clients import ollama, s3
 from streams.clients.fetch import Fetch
 from streams.clients.ollama import Models, WrongModel
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore
-from streams.collections.expiry import Expiry
 from streams.files import Files
 from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.parsing.documents import DocumentParser
 from streams.pictures import Pictures
-from streams.release import Release
-from streams.retention.sweep import Sweep
 from streams.retries import Attempts
 from streams.runner import Runner
 from streams.settings import Settings
@@ -64,11 +61,13 @@ from streams.stages import (
     redrive,
     reprocess,
     reshape,
+    review,
     tenants,
     trial,
     update,
 )
 from streams.startup import Check, StartUp, done_before
+from streams.webhooks.bell import Bell
 
 log = structlog.get_logger()
 
@@ -78,6 +77,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "records": (
         "complete",
         "update",
+        "review",
         "delete",
         "purge",
         "reprocess",
@@ -92,6 +92,7 @@ SETS: dict[str, tuple[str, ...]] = {
         "ping",
     ),
     "objects": ("collections",),
+    "webhooks": ("webhooks", "notify"),
 }
 """Sets of stages that can be deployed and scaled apart; each has a consumer group of its own."""
 
@@ -113,6 +114,7 @@ class Clients:
     parser: DocumentParser
     fetch: Fetch
     ids: Ids
+    bell: Bell
 
 
 def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
@@ -131,6 +133,7 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
         index.extracted(database, models, search),
         complete.stage(database),
         update.stage(database),
+        review.stage(database),
         index.updated(database, models, search),
         index_object.stage(database, models, search, ids),
         delete.stage(ids),
@@ -171,6 +174,7 @@ async def clients(settings: Settings) -> AsyncIterator[Clients]:
             parser=parser,
             fetch=Fetch.of(settings),
             ids=Ids(settings.id_secret.get_secret_value()),
+            bell=Bell(),
         )
 
 
@@ -224,22 +228,10 @@ async def work(settings: Settings, name: str) -> None:
             return
         for stage in stages:
             consumer.attach(app, stage, runner, together, prefix=settings.topic_prefix)
-        async with consumer.running(app, grace=settings.grace), AsyncExitStack() as beside:
-            if collections.NAME in {stage.name for stage in stages}:
-                keep = timedelta(days=settings.keep_tombstones_days)
-                expiry = Expiry(opened.database, publisher, opened.ids, keep_tombstones=keep)
-                await beside.enter_async_context(expiry.running())
-            if "complete" in {stage.name for stage in stages}:
-                sweep = Sweep(
-                    opened.database,
-                    keep_requests=settings.request_retention,
-                    keep_events=settings.event_retention,
-                )
-                await beside.enter_async_context(sweep.running())
-            if "batches" in {stage.name for stage in stages}:
-                release = Release(opened.database, publisher, in_flight=settings.bulk_in_flight)
-                await beside.enter_async_context(release.running())
-            log.info("working", stages=[stage.name for stage in stages], owner=owner)
+        beside = Beside(settings, opened.database, publisher, opened.ids, opened.bell, owner)
+        names = [stage.name for stage in stages]
+        async with consumer.running(app, grace=settings.grace), beside.running(names):
+            log.info("working", stages=names, owner=owner)
             await stop.wait()
             log.info("stopping", owner=owner)
 

@@ -1,20 +1,83 @@
-"""What people corrected, laid over a machine's answer by the statement that stores the answer.
+"""What people correct: checked, kept beside the machine's answer, and laid over later answers.
 
-The statement reads the corrections itself, under the lock of the commit: one that was made while
-the machine was still at work is not lost.
+The statement that stores an answer reads the corrections itself, under the lock of the commit: one
+that was made while the machine was still at work is not lost.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Subquery, Text, cast, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on, insert
+from sqlalchemy.sql.base import Executable
 
+from schemas.document_types import DocumentType
 from schemas.tables import CORRECTIONS, RUNS
 from streams.clients.postgres import Database
+from streams.errors import Refused
+from streams.stage import Work
 
 TYPE = "type"
 """The name under which a document's type is corrected."""
+
+
+def check(
+    fields: Mapping[str, JsonValue] | None,
+    type_name: str | None,
+    types: Mapping[str, DocumentType],
+    present: str | None,
+) -> None:
+    """Raises: Refused (422): the type is unknown, or it has no such field."""
+    if type_name is not None and type_name not in types:
+        known = ", ".join(sorted(types))
+        raise Refused("unknown_type", f"There is no type of that name; there are {known}.", 422)
+    known_type = types.get(type_name or present or "")
+    properties = known_type.fields.properties if known_type is not None else {}
+    unknown = sorted(set(fields or ()) - set(properties))
+    if unknown:
+        detail = f"The type has no field {', '.join(unknown)}."
+        raise Refused("unknown_field", detail, 422)
+
+
+def laid_over(
+    fields: Mapping[str, JsonValue], corrected: Mapping[str, JsonValue]
+) -> dict[str, JsonValue]:
+    """Returns: the effective fields; a correction to null takes a field away."""
+    return {name: value for name, value in {**fields, **corrected}.items() if value is not None}
+
+
+def given(fields: Mapping[str, JsonValue] | None, type_name: str | None) -> dict[str, JsonValue]:
+    """Returns: what is corrected by name, the type under `TYPE`."""
+    return {**(fields or {}), **({} if type_name is None else {TYPE: type_name})}
+
+
+def entries(
+    work: Work,
+    document_id: str,
+    by: str,
+    corrected: Mapping[str, JsonValue],
+    machine: Mapping[str, Any],
+) -> list[Executable]:
+    """Returns: the statement that keeps corrections beside the machine's answer, if there are any.
+
+    Both are by name, with the type under `TYPE`.
+    """
+    if not corrected:
+        return []
+    rows = [
+        {
+            "request_id": work.request_id,
+            "name": name,
+            "gpt_id": work.gpt_id,
+            "document_id": document_id,
+            "value": value,
+            "machine_value": machine.get(name),
+            "corrected_by": by,
+        }
+        for name, value in corrected.items()
+    ]
+    return [insert(CORRECTIONS).values(rows).on_conflict_do_nothing()]
 
 
 async def type_of(database: Database, document_id: str) -> str | None:

@@ -1,15 +1,16 @@
 """What the stages read of a document from Postgres: its row, its run, its pages."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, Select, func, literal, select, text
+from sqlalchemy import Row, Select, func, literal, select, text, update
 
 from schemas.document_types import DocumentType, builtin, parse
 from schemas.tables import DOCUMENT_TYPES, DOCUMENTS, GPTS, PAGES, RUNS
 from streams.clients.postgres import Database
-from streams.errors import InvalidMessage, Refused
+from streams.errors import Fenced, InvalidMessage, Refused
 from streams.parsing.page import Page, TextSource, Word
-from streams.stage import Guarded
+from streams.stage import Guarded, Work
 
 
 async def require(database: Database, gpt_id: str, document_id: str) -> Row[Any]:
@@ -22,8 +23,43 @@ async def require(database: Database, gpt_id: str, document_id: str) -> Row[Any]
     async with database.transaction() as connection:
         row = (await connection.execute(query)).one_or_none()
     if row is None:
-        raise Refused("not_found", "There is no such document.", 404)
+        raise absent()
     return row
+
+
+def absent() -> Refused:
+    """Returns: the answer to who asks for a document that is not there, or not theirs."""
+    return Refused("not_found", "There is no such document.", 404)
+
+
+async def asked_for(database: Database, work: Work, document_id: str) -> Row[Any]:
+    """Returns: the row of the document that a request is about.
+
+    Raises: Refused (404): there is none, it was deleted, or it is another end user's.
+    """
+    row = await require(database, work.gpt_id, document_id)
+    if work.envelope.subject not in {None, row.subject}:
+        raise absent()
+    return row
+
+
+def changed(
+    row: Row[Any], if_version: int | None, values: Mapping[str, Any]
+) -> tuple[Guarded, int]:
+    """Returns: the statement that changes a document as it was read, and its version then.
+
+    Refused (412) where it is not at `if_version`. Who names none does not care which one it is:
+    where the document has changed since it was read, the work is done anew.
+    """
+    expected = row.version if if_version is None else if_version
+    statement = (
+        update(DOCUMENTS)
+        .where(DOCUMENTS.c.document_id == row.document_id, DOCUMENTS.c.version == expected)
+        .values(version=DOCUMENTS.c.version + 1, updated_at=func.now(), **values)
+    )
+    detail = "The document has changed since that version; read it again and repeat."
+    conflict = Refused("version_conflict", detail, 412)
+    return Guarded(statement, Fenced() if if_version is None else conflict), expected + 1
 
 
 def locking(document_id: str) -> Select[Any]:

@@ -23,7 +23,7 @@ def stage(database: Database, ids: Ids) -> Stage[ReprocessDocument]:
     """Returns: the stage."""
 
     async def reprocess(message: ReprocessDocument, work: Work) -> Outcome:
-        row = await documents.require(database, work.gpt_id, message.document_id)
+        row = await documents.asked_for(database, work, message.document_id)
         if row.s3_key is None:
             raise Refused(
                 "not_stored", "The document's bytes were never stored; send it anew.", 409

@@ -22,7 +22,7 @@ def stage(database: Database, answers: Answers, *, budget: timedelta) -> Stage[T
     """Returns: the stage."""
 
     async def attempt(message: TryDocumentType, work: Work) -> Outcome:
-        row = await documents.require(database, work.gpt_id, message.document_id)
+        row = await documents.asked_for(database, work, message.document_id)
         if message.definition is not None:
             try:
                 document_type = parse(message.definition)
