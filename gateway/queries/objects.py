@@ -32,11 +32,11 @@ WHERE c.deleted_at IS NULL AND {ALIVE} AND o.gpt_id = %s AND """  # noqa: S608 -
 _BY_ID: Final = _ONE + "o.object_id = %s"
 _BY_KEY: Final = f"""
 {_ONE} c.gpt_id = o.gpt_id AND c.name = %s AND o.key = %s
-AND coalesce(o.subject, '') = %s
+AND coalesce(o.subject COLLATE "C", '') = %s
 """
 _ANY_BY_KEY: Final = f"""
 {_ONE} c.gpt_id = o.gpt_id AND c.name = %s AND o.key = %s
-ORDER BY coalesce(o.subject, '') LIMIT 1
+ORDER BY coalesce(o.subject COLLATE "C", '') LIMIT 1
 """
 _WHERE: Final = """
 SELECT c.name, o.version, c.deleted_at IS NULL AND o.deleted_at IS NULL

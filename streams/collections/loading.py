@@ -64,31 +64,31 @@ WITH by_key AS (
         SELECT unnest(%(ids)s::text[])
         UNION ALL
         SELECT o.object_id FROM by_key w JOIN objects o ON o.collection_id = w.collection_id
-            AND o.key = w.key AND coalesce(o.subject, '') = coalesce(w.subject, '')
+            AND o.key = w.key AND coalesce(o.subject COLLATE "C", '') = coalesce(w.subject, '')
             AND o.deleted_at IS NULL
         UNION ALL
         SELECT o.object_id FROM by_key w CROSS JOIN LATERAL (
             SELECT object_id FROM objects
             WHERE collection_id = w.collection_id AND key = w.key AND deleted_at IS NULL
                   AND (expires_at IS NULL OR expires_at > clock_timestamp())
-            ORDER BY coalesce(subject, '') LIMIT w.most) o
+            ORDER BY coalesce(subject COLLATE "C", '') LIMIT w.most) o
         WHERE w.subject IS NULL
         UNION ALL
         SELECT g.object_id FROM by_key w CROSS JOIN LATERAL (
             SELECT object_id FROM objects
             WHERE collection_id = w.collection_id AND key = w.key AND deleted_at IS NOT NULL
-                  AND coalesce(subject, '') = coalesce(w.subject, '')
+                  AND coalesce(subject COLLATE "C", '') = coalesce(w.subject, '')
             ORDER BY version DESC LIMIT 1) g
         UNION ALL
         SELECT b.object_id FROM objects t JOIN objects b ON b.collection_id = t.collection_id
-            AND b.key = t.key AND coalesce(b.subject, '') = coalesce(t.subject, '')
+            AND b.key = t.key AND coalesce(b.subject COLLATE "C", '') = coalesce(t.subject, '')
             AND b.deleted_at IS NULL
         WHERE t.object_id = ANY(%(restored)s)
         UNION ALL
         SELECT g.object_id FROM objects t CROSS JOIN LATERAL (
             SELECT object_id FROM objects
             WHERE collection_id = t.collection_id AND key = t.key AND deleted_at IS NOT NULL
-                  AND coalesce(subject, '') = coalesce(t.subject, '')
+                  AND coalesce(subject COLLATE "C", '') = coalesce(t.subject, '')
             ORDER BY version DESC LIMIT 1) g
         WHERE t.object_id = ANY(%(restored)s)
     ) ORDER BY object_id FOR UPDATE

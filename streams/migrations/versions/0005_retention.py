@@ -1,4 +1,7 @@
-"""How far events were removed, the dead letters of a request, the deleted objects of a key."""
+"""How far events were removed, the dead letters of a request, the objects of a key.
+
+End users of a key are in the order of their bytes, whatever the database's own order of texts is.
+"""
 
 from collections.abc import Sequence
 
@@ -18,9 +21,15 @@ def upgrade() -> None:
         sa.Column("forgotten_sequence", sa.BigInteger(), nullable=False, server_default="0"),
     )
     op.create_index("dead_letters_by_request", "dead_letters", ["request_id"])
+    op.drop_index("objects_by_key", "objects")
+    op.execute(
+        "CREATE UNIQUE INDEX objects_by_key ON objects "
+        "(collection_id, key, coalesce(subject COLLATE \"C\", '')) "
+        "WHERE key IS NOT NULL AND deleted_at IS NULL"
+    )
     op.execute(
         "CREATE INDEX objects_gone_by_key ON objects "
-        "(collection_id, key, coalesce(subject, ''), version) "
+        "(collection_id, key, coalesce(subject COLLATE \"C\", ''), version) "
         "WHERE key IS NOT NULL AND deleted_at IS NOT NULL"
     )
 
@@ -28,5 +37,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Undo."""
     op.drop_index("objects_gone_by_key", "objects")
+    op.drop_index("objects_by_key", "objects")
+    op.execute(
+        "CREATE UNIQUE INDEX objects_by_key ON objects (collection_id, key, coalesce(subject, '')) "
+        "WHERE key IS NOT NULL AND deleted_at IS NULL"
+    )
     op.drop_index("dead_letters_by_request", "dead_letters")
     op.drop_column("event_counters", "forgotten_sequence")

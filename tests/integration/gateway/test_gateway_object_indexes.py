@@ -123,7 +123,8 @@ async def test_the_index_serves_the_filter(  # noqa: PLR0917 - each is a part of
 
 
 ONE = "SELECT 1 FROM tenant_objects o JOIN collections c USING (collection_id) WHERE "
-KEY = "c.name = 'indexed' AND o.deleted_at IS NULL AND coalesce(o.subject, '') = '' AND o.key = %s"
+OWNER = "coalesce(o.subject COLLATE \"C\", '') = ''"
+KEY = f"c.name = 'indexed' AND o.deleted_at IS NULL AND {OWNER} AND o.key = %s"
 
 
 @pytest.mark.parametrize(
