@@ -90,6 +90,7 @@ def sections() -> Sequence[Section]:
     both = (
         shared.SharedSettings,
         shared.KeySettings,
+        shared.WebhookSettings,
         shared.KafkaSettings,
         shared.StorageSettings,
         shared.SearchSettings,
@@ -99,6 +100,7 @@ def sections() -> Sequence[Section]:
         Section("All roles", "What they log.", shared.LogSettings),
         Section("Ids", "Gateway and workers.", shared.SharedSettings, (shared.LogSettings,)),
         Section("Keys", "Gateway, `migrate` and `keys bootstrap`.", shared.KeySettings),
+        Section("Webhooks", "Gateway and workers.", shared.WebhookSettings),
         Section("Kafka", "All roles and `topics`.", shared.KafkaSettings),
         Section("Object store", "Gateway and workers.", shared.StorageSettings),
         Section("Search", "Gateway and workers.", shared.SearchSettings),

@@ -74,7 +74,8 @@ WEBHOOK_DELIVERIES: Final = Table(
     Index(
         "webhook_deliveries_pending",
         "webhook_id",
-        text("urgent DESC"),
+        "urgent",
+        text("retry_at NULLS FIRST"),
         "sequence",
         postgresql_where=text("state = 'pending'"),
     ),

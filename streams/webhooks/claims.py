@@ -16,7 +16,8 @@ from streams.collections import rows
 from streams.webhooks import due
 
 PAGE: Final = 20
-"""Deliveries of one claim; so many at most are repeated after a crash."""
+_ASIDES: Final = 5
+"""Deliveries of one claim, in order and beside; so many at most are repeated after a crash."""
 
 # Endpoints that fail or are slow have slots of their own, so that they take none of the others'.
 _CLAIM: Final = """
@@ -39,20 +40,31 @@ RETURNING webhook_id, gpt_id, url, version, failures, failing_since,
     coalesce(failing_since < clock_timestamp() - %(pause_after)s::interval, false) AS spent,
     state = 'active' AND (held_until IS NULL OR held_until <= clock_timestamp()) AS is_open
 """
-# What is urgent goes first, and alone where its endpoint waits or is paused.
+# What is urgent goes first, and alone where its endpoint waits or is paused. What failed for too
+# long to hold up the others comes behind them, a few of it each time.
 _LOAD: Final = """
 SELECT n.webhook_id, d.delivery_id, d.event_type, d.urgent, d.attempts, d.attempts_before,
-    e.event_id AS id, e.sequence, e.object_id AS subject, e.request_id AS requestid,
-    e.correlation_id AS correlationid, e.batch_id AS batchid, e.created_at AS time, e.data
-FROM unnest(%s::text[], %s::bool[]) AS n (webhook_id, is_open)
+    d.retry_at IS NOT NULL AS aside, e.event_id AS id, e.sequence, e.object_id AS subject,
+    e.request_id AS requestid, e.correlation_id AS correlationid, e.batch_id AS batchid,
+    e.created_at AS time, e.data
+FROM unnest(%(webhook_ids)s::text[], %(open)s::bool[]) AS n (webhook_id, is_open)
 CROSS JOIN LATERAL (
-    SELECT * FROM webhook_deliveries p
-    WHERE p.webhook_id = n.webhook_id AND p.state = 'pending' AND (p.urgent OR n.is_open)
-        AND (p.urgent OR p.retry_at IS NULL OR p.retry_at <= clock_timestamp())
-    ORDER BY p.urgent DESC, p.sequence LIMIT %s
+    (SELECT * FROM webhook_deliveries p
+     WHERE p.webhook_id = n.webhook_id AND p.state = 'pending' AND p.urgent
+     ORDER BY p.sequence LIMIT %(page)s)
+    UNION ALL
+    (SELECT * FROM webhook_deliveries p
+     WHERE p.webhook_id = n.webhook_id AND p.state = 'pending' AND NOT p.urgent
+         AND p.retry_at IS NULL AND n.is_open
+     ORDER BY p.sequence LIMIT %(page)s)
+    UNION ALL
+    (SELECT * FROM webhook_deliveries p
+     WHERE p.webhook_id = n.webhook_id AND p.state = 'pending' AND NOT p.urgent
+         AND p.retry_at <= clock_timestamp() AND n.is_open
+     ORDER BY p.retry_at LIMIT %(asides)s)
 ) AS d
 LEFT JOIN events e ON e.gpt_id = d.gpt_id AND e.sequence = d.sequence
-ORDER BY n.webhook_id, d.urgent DESC, d.sequence
+ORDER BY n.webhook_id, d.urgent DESC, d.retry_at NULLS FIRST, d.sequence
 """
 _WRITE: Final = """
 UPDATE webhook_deliveries d SET state = n.state, urgent = n.urgent, attempts = n.attempts,
@@ -95,13 +107,17 @@ UPDATE webhooks SET owner = NULL, lease_until = NULL WHERE webhook_id = %s AND o
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery that is due; without an event it is too late for it."""
+    """One delivery that is due; without an event it is too late for it.
+
+    One `aside` has failed so often that it no longer holds up those behind it.
+    """
 
     delivery_id: str
     event_type: str
     urgent: bool
     attempts: int
     attempts_before: int
+    aside: bool
     event: Mapping[str, Any] | None
 
 
@@ -176,9 +192,13 @@ async def claim(
     found = (await connection.exec_driver_sql(_CLAIM, given)).mappings().all()
     taken = {row["webhook_id"]: _claimed(row) for row in found}
     if taken:
-        openness = ([*taken], [row["is_open"] for row in found])
-        loaded = await connection.exec_driver_sql(_LOAD, (*openness, PAGE))
-        for row in loaded.mappings():
+        asked = {
+            "webhook_ids": [*taken],
+            "open": [row["is_open"] for row in found],
+            "page": PAGE,
+            "asides": _ASIDES,
+        }
+        for row in (await connection.exec_driver_sql(_LOAD, asked)).mappings():
             claimed = taken[row["webhook_id"]]
             claimed.due.append(_delivery(claimed, row))
     return list(taken.values())
@@ -225,5 +245,6 @@ def _delivery(claimed: Claimed, row: Mapping[Any, Any]) -> Delivery:
         row["urgent"],
         row["attempts"],
         row["attempts_before"],
+        row["aside"],
         None if row["id"] is None else event,
     )

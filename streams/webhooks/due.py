@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streams.collections import rows
 
-# In the order of the index of what is pending, so that each part looks at one row, but for those
-# that are retried beside the others, which are few.
+# In the order of the index of what is pending, so that each part looks at one row.
 _WRITE: Final = """
 UPDATE webhooks w SET due_at = CASE
     WHEN EXISTS (SELECT 1 FROM webhook_deliveries d
@@ -23,9 +22,9 @@ UPDATE webhooks w SET due_at = CASE
                  WHERE d.webhook_id = w.webhook_id AND d.state = 'pending' AND NOT d.urgent
                      AND d.retry_at IS NULL)
         THEN greatest(w.held_until, clock_timestamp())
-    ELSE (SELECT greatest(w.held_until, min(d.retry_at)) FROM webhook_deliveries d
+    ELSE (SELECT greatest(w.held_until, d.retry_at) FROM webhook_deliveries d
           WHERE d.webhook_id = w.webhook_id AND d.state = 'pending' AND NOT d.urgent
-          HAVING count(*) > 0)
+          ORDER BY d.retry_at NULLS FIRST LIMIT 1)
     END
 WHERE w.webhook_id = ANY(%s)
 """

@@ -87,6 +87,9 @@ class Runs:
             return replace(run.with_one(written), standing=Standing(0, None, slow))
         if is_test:
             return run.with_one(_written(delivery, answer, DeliveryState.FAILED))
+        if delivery.aside and run.standing is not None and not run.standing.failures:
+            # The endpoint has just taken others, so it is this one alone that fails.
+            return run.with_one(self._failed(delivery, answer))
         stood = run.standing or Standing(claimed.failures, claimed.failing_since, slow)
         failures = stood.failures + 1
         standing = Standing(

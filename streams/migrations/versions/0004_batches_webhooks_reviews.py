@@ -175,7 +175,7 @@ def _webhooks() -> None:
     op.create_index(
         "webhook_deliveries_pending",
         "webhook_deliveries",
-        ["webhook_id", sa.text("urgent DESC"), "sequence"],
+        ["webhook_id", "urgent", sa.text("retry_at NULLS FIRST"), "sequence"],
         postgresql_where=sa.text("state = 'pending'"),
     )
 
