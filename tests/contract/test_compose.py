@@ -4,7 +4,9 @@ import re
 import subprocess
 import tomllib
 from datetime import time
+from io import BytesIO
 from pathlib import Path
+from time import time as clock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,12 +14,14 @@ import jsonschema_rs
 import orjson
 import pytest
 import yaml
+from prometheus_client import generate_latest
 from pydantic_settings import BaseSettings
 
 from cli.reference.commands import commands
 from gateway.settings import GatewaySettings
 from local.servers import opensearch
 from schemas.settings import KafkaSettings
+from streams.backup import metrics
 from streams.settings import BackupSettings, ConsumerSettings, Settings
 
 PROJECT = Path(__file__).parents[2]
@@ -222,3 +226,19 @@ def test_backups_are_made_every_night() -> None:
     assert BackupSettings.model_fields["backup_at"].default == time(2, 30)
     assert filled(given["ACTIONSTREAM_BACKUP_TARGET"]) == "/backups"
     assert [filled(one) for one in SERVICES["backup"]["volumes"]] == ["backups:/backups"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "healthy"), [(1, True), (25, True), (27, False), (500_000, False)]
+)
+def test_a_missed_night_is_unhealthy(
+    hours: int, *, healthy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of `backup` reads when the newest good one was made; 500,000 h ago means never."""
+    metrics.SUCCESS.set(max(clock() - hours * 3600, 0))
+    monkeypatch.setattr("urllib.request.urlopen", lambda _url, **_: BytesIO(generate_latest()))
+    program, flag, script = SERVICES["backup"]["healthcheck"]["test"][1:]
+    assert (program, flag) == ("python", "-c")
+    with pytest.raises(SystemExit) as ended:
+        exec(compile(script, "healthcheck", "exec"), {})  # noqa: S102 - the file's own, as it stands
+    assert bool(ended.value.code) is not healthy
