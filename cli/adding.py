@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import typer
 
@@ -15,6 +16,7 @@ from cli.terminal import console, print_json
 from cli.tracking import REFUSED, Tracked
 from schemas.states import Status
 
+_ONE_TITLE: Final = "--title goes with a single file"
 _FAILED = frozenset({REFUSED, Status.FAILED, Status.CANCELLED})
 
 
@@ -32,6 +34,17 @@ class Options:
         if self.metadata:
             fields["metadata"] = json.dumps(dict(map(_pair, self.metadata)))
         return {name: value for name, value in fields.items() if value is not None}
+
+    def defaults(self) -> dict[str, Any]:
+        """Returns: what is said of all documents of a batch.
+
+        Raises:
+            Failure: a pair without `=`, or a title, which goes with a single file.
+        """
+        if self.title is not None:
+            raise Failure(_ONE_TITLE)
+        defaults = {"type": self.type_, "metadata": dict(map(_pair, self.metadata))}
+        return {name: value for name, value in defaults.items() if value}
 
 
 def add(
@@ -54,7 +67,7 @@ def add(
     if not documents:
         raise Failure("there is no file in what was named; hidden files are left out")
     if options.title is not None and len(documents) > 1:
-        raise Failure("--title goes with a single file")
+        raise Failure(_ONE_TITLE)
     fields = options.fields()
 
     def send(one: Tracked) -> None:

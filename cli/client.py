@@ -1,7 +1,7 @@
 """The gateway as the commands call it: patience with a busy one, one sentence for what fails."""
 
+import contextlib
 import hashlib
-import io
 import sys
 import threading
 import time
@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 import httpx2
 
 from cli.errors import Failure
 from cli.settings import AdministrationSettings, CommandLineSettings, gateway_settings, load
 from cli.terminal import console
+from cli.watched import Watched
 from schemas.states import FINAL
 
 _TOO_MANY: Final = 429
@@ -155,7 +156,7 @@ class Gateway:
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
 
         def send() -> httpx2.Response:
-            with _Watched(path, progress) as file:
+            with Watched(path, progress) as file:
                 return self._client.post(
                     "/v1/documents",
                     data=dict(fields),
@@ -169,7 +170,29 @@ class Gateway:
             sentence = f"{path} cannot be read: {error.strerror}"
             raise Refusal(sentence, status=0, code="unreadable") from None
 
-    def download(self, path: str, target: Path) -> str:
+    def send_form(
+        self, path: str, parts: Callable[[contextlib.ExitStack], list[Any]], *, key: str
+    ) -> Json:
+        """Send a form; returns: the answer.
+
+        Args:
+            path: where it goes.
+            parts: makes the parts, anew for each try; what it opens there is closed again.
+            key: idempotency key.
+
+        Raises:
+            Refusal: the gateway does not take it.
+            Failure: the gateway does not answer.
+        """
+
+        def send() -> httpx2.Response:
+            with contextlib.ExitStack() as stack:
+                headers = {"Idempotency-Key": key}
+                return self._client.post(path, files=parts(stack), headers=headers)
+
+        return self._patiently(send)
+
+    def download(self, path: str, target: Path | BinaryIO) -> str:
         """Write what a call answers with into a file, piece by piece.
 
         Returns: the SHA-256 of the bytes, hexadecimal.
@@ -185,7 +208,7 @@ class Gateway:
                 if response.status_code >= _PROBLEM:
                     response.read()
                     return response
-                with target.open("wb") as file:
+                with _opened(target) as file:
                     for piece in response.iter_bytes():
                         digest.update(piece)
                         file.write(piece)
@@ -238,18 +261,8 @@ def administer() -> Gateway:
     return Gateway(load(AdministrationSettings))
 
 
-class _Watched(io.BufferedReader):
-    """A file that says how far it has been read."""
-
-    def __init__(self, path: Path, progress: Callable[[int], None]) -> None:
-        super().__init__(io.FileIO(path))
-        self._progress = progress
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Returns: the next bytes."""
-        content = super().read(size)
-        self._progress(self.tell())
-        return content
+def _opened(target: Path | BinaryIO) -> contextlib.AbstractContextManager[BinaryIO]:
+    return target.open("wb") if isinstance(target, Path) else contextlib.nullcontext(target)
 
 
 def _pause(response: httpx2.Response) -> float:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from cli.commands import (
     about,
     backup,
+    batches,
     dead_letters,
     demo,
     documents,
@@ -56,6 +57,7 @@ app.command()(roles.delay)
 app.command()(roles.migrate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")
+app.add_typer(batches.app, name="batches")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(gpts.app, name="gpts")
 app.add_typer(keys.app, name="keys")

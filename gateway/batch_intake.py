@@ -173,12 +173,12 @@ class _BatchForm:
         if part == _ARCHIVE:
             await self._keep_archive(chunks)
             return
-        path = UNPRINTABLE.sub("", filename).strip()[:_PATH_CHARS] or None
-        line = self._manifest().get(path or "") or ManifestLine(path=path or "-")
-        self._used.add(line.path)
+        path = _clean(filename)
+        line = self._manifest().get(path, ManifestLine(path="-"))
+        self._used.add(path)
         key = line.key or target.next_key()
         source, what = await _stored(target, key, chunks)
-        target.pieces.append(Piece(source, what, path, safe_name(filename), key, line))
+        target.pieces.append(Piece(source, what, path or None, safe_name(filename), key, line))
 
     async def _keep_archive(self, chunks: AsyncIterator[bytes]) -> None:
         if self.archive is not None:
@@ -187,6 +187,11 @@ class _BatchForm:
         stored = await put(self._target.state, key, chunks)
         self._target.stored.append(key)
         self.archive = key, stored.sha256
+
+
+def _clean(path: str) -> str:
+    """Returns: a file's path as it is kept: printable, and no longer than it may be."""
+    return UNPRINTABLE.sub("", path).strip()[:_PATH_CHARS]
 
 
 def _manifest(text: str) -> dict[str, ManifestLine]:
@@ -198,7 +203,7 @@ def _manifest(text: str) -> dict[str, ManifestLine]:
         lines = _LINES.validate_json(whole)
     except ValidationError as error:
         raise _refused(error, _MANIFEST) from error
-    found = {line.path: line for line in lines}
+    found = {_clean(line.path): line for line in lines}
     if len(found) != len(lines):
         raise InvalidInput.at("/manifest", "a path comes twice; say everything of it in one line")
     return found

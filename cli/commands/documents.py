@@ -14,7 +14,8 @@ DocumentId = Annotated[str, typer.Argument(metavar="ID", help="Id of the documen
 @app.command()
 def add(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH…", help="Files, and folders with all in them.")
+        list[Path],
+        typer.Argument(metavar="PATH…", help="A folder, which becomes a batch, or files."),
     ],
     *,
     type_: Annotated[
@@ -28,15 +29,38 @@ def add(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Follow them until they are worked off.")
     ] = True,
+    recursive: Annotated[
+        bool, typer.Option("--recursive/--no-recursive", help="Take the folders within too.")
+    ] = True,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Of a folder only these; may be given more than once."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Of a folder not these; may be given more than once."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Of a folder send what is in already, too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Upload files and folders and follow them; exit code 1 if any failed."""
-    from cli import adding
+    """Upload a folder as a batch, or files, and follow them; exit code 1 if any failed.
+
+    A folder's upload that was interrupted is gone on with by the same command.
+    """
+    from cli import adding, batching
     from cli.client import connect
+    from cli.folder import Choice
 
     options = adding.Options(type_=type_, title=title, metadata=tuple(metadata or ()))
+    choice = Choice(recursive, tuple(include or ()), tuple(exclude or ()))
     with connect() as gateway:
-        adding.add(gateway, paths, options, wait=wait, as_json=as_json)
+        if len(paths) == 1 and paths[0].is_dir():
+            plan = batching.Plan(choice, options.defaults(), again=again, wait=wait)
+            batching.add(gateway, paths[0], plan, as_json=as_json)
+        else:
+            adding.add(gateway, paths, options, wait=wait, as_json=as_json)
 
 
 @app.command()
