@@ -15,6 +15,7 @@ from cli.commands import (
     dead_letters,
     demo,
     documents,
+    events,
     gpts,
     index,
     keys,
@@ -58,6 +59,7 @@ app.command()(roles.migrate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")
 app.add_typer(batches.app, name="batches")
+app.command()(events.events)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(gpts.app, name="gpts")
 app.add_typer(keys.app, name="keys")
