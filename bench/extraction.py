@@ -23,6 +23,7 @@ from bench.asking import Outcome, local_models, work
 from bench.calibration import PRIOR_ABSENT, PRIOR_PRESENT, Seen, fit, measure
 from bench.cases import Case, halves, load
 from bench.report import Judged, judge, print_failures, print_report, seen_absent, seen_present
+from bench.reviews import decided
 from streams.clients.calls import Caps
 from streams.clients.ollama import connect
 from streams.errors import DependencyDown
@@ -51,6 +52,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", help="only documents whose group/name contains this")
     parser.add_argument("--plot", type=Path, default=_PROJECT / "docs/benchmarks/reliability.png")
     parser.add_argument("--fit", action="store_true", help="fit the confidences and keep them")
+    parser.add_argument(
+        "--reviews",
+        action="store_true",
+        help="with --fit: also to what people decided; see `python -m bench reviews`",
+    )
     parser.add_argument("--failures", action="store_true", help="print every wrong value")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()
@@ -76,9 +82,9 @@ async def _ask(chosen: argparse.Namespace, url: str, cases: Sequence[Case]) -> l
     return judged
 
 
-def _fitted(judged: Sequence[Judged], model: str) -> Parameters:
+def _fitted(judged: Sequence[Judged], model: str, decided: Sequence[Seen]) -> Parameters:
     """The parameters with the family of `model`, and for the local one the default, fitted anew."""
-    present, absent = seen_present(judged), seen_absent(judged)
+    present, absent = [*seen_present(judged), *decided], seen_absent(judged)
     family = family_of(model)
     allowance = _ALLOWANCE if family == "local" else 0.0
     own = Family(
@@ -129,7 +135,7 @@ def main() -> None:
     second = [one for one in judged if one.case.name not in for_fit]
     weights = parameters()
     if chosen.fit:
-        weights = _fitted(first, chosen.model)
+        weights = _fitted(first, chosen.model, decided() if chosen.reviews else ())
         target = resources.files("streams.extraction").joinpath("confidence.json")
         Path(str(target)).write_text(json.dumps(weights.model_dump(), indent=2) + "\n", "utf-8")
         family = weights.family(chosen.model)

@@ -1,9 +1,11 @@
 """Review: what a person decides, and what is kept of it."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from bench.reviews import decided
 from schemas.messages import DecideReview
 from schemas.tables import CORRECTIONS, REVIEWS
 from streams.stage import Record
@@ -125,3 +127,18 @@ async def test_nobody_decides_on_another_users_document(world: World) -> None:
     message = DecideReview(document_id=document_id, reviewed_run=run_id, decision="accept", by="x")
     records = await world.send("review", message, tenant=TENANT, subject="mallory")
     assert failure(records) == "not_found"
+
+
+async def test_decisions_are_what_honesty_is_measured_with(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bench reads each plain value with its confidence and whether it was right."""
+    document_id = await doubtful(world)
+    await decide(world, document_id, "correct", fields={"company": "Bakery Ltd"})
+    url = world.settings.database_url.get_secret_value()
+    monkeypatch.setenv("ACTIONSTREAM_DATABASE_URL", url)
+    [review] = await world.rows(REVIEWS, document_id)
+    seen = await asyncio.to_thread(decided)
+    mine = [one for one in seen if one.confidence == review.fields["company"]["confidence"]]
+    assert any(not one.right for one in mine)
+    assert any(one.right for one in seen)
