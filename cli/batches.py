@@ -101,7 +101,7 @@ def _print(shown: Console, batch: Json) -> None:
     counts = ", ".join(f"{count} {state}" for state, count in batch["counts"].items() if count)
     shown.print(f"{batch['documents']} documents: {counts or 'none'}")
     if batch["listing"]:
-        shown.print(f"{batch['listing']} archives or prefixes are being listed")
+        shown.print("more documents are being found, or failed ones sent again")
     if batch["by_type"]:
         types = ", ".join(f"{count} {name}" for name, count in batch["by_type"].items())
         shown.print(f"types: {types}", markup=False, soft_wrap=True)

@@ -210,7 +210,7 @@ def _time_left(
     if state in {BatchState.COMPLETED, BatchState.CANCELLED}:
         return None, "the batch has ended"
     if sources:
-        return None, "archives or prefixes are still being listed"
+        return None, "documents are still being found, or sent again"
     if not remaining:
         return None, "all documents that it has so far have ended"
     if not found.known:

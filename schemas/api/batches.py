@@ -200,7 +200,10 @@ class TimeLeft(Output):
 class BatchDetail(BatchSummary):
     """A batch: its counts, failures, pace and time left."""
 
-    listing: int = Field(description="Archives and prefixes whose files are still being listed.")
+    listing: int = Field(
+        description="Archives and prefixes whose files, and retries whose failed documents are "
+        "still being gone through."
+    )
     by_type: dict[str, int] = Field(description="Completed documents by their type.")
     failures: list[BatchFailure] = Field(description="Failed documents by cause, most first.")
     rate_per_minute: float | None = Field(description="Documents ended per minute of late.")

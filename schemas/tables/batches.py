@@ -81,6 +81,13 @@ BATCH_ENTRIES: Final = Table(
         "settled_at",
         postgresql_where=text("settled_at IS NOT NULL"),
     ),
+    Index(
+        "batch_entries_failed",
+        "batch_id",
+        "label",
+        "ordinal",
+        postgresql_where=text("state = 'failed'"),
+    ),
     Index("batch_entries_by_state", "batch_id", "state", "ordinal"),
     Index("batch_entries_by_tenant", "gpt_id", "batch_id", "ordinal"),
 )

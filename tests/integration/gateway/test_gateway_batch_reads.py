@@ -131,7 +131,7 @@ async def test_pace_and_time_left_follow_the_last_ends(api: httpx2.AsyncClient, 
     ("state", "sources", "why"),
     [
         ("completed", 0, "the batch has ended"),
-        ("closed", 2, "archives or prefixes are still being listed"),
+        ("closed", 2, "documents are still being found, or sent again"),
         ("open", 0, "all documents that it has so far have ended"),
     ],
 )
