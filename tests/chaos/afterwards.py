@@ -8,14 +8,14 @@ from pathlib import Path
 
 from local.environment import inherited
 from local.places import PROJECT
-from tests.chaos.truth import GAVE_UP, Finding
+from tests.chaos.truth import Finding
 
 COMMAND = str(Path(sys.executable).with_name("actionstream"))
 
 
-async def redrive(variables: Mapping[str, str]) -> list[Finding]:
-    """Send all records again that gave up on the model, which is well now."""
-    choice = ("--all", "--yes", "--error", GAVE_UP)
+async def redrive(variables: Mapping[str, str], error: str) -> list[Finding]:
+    """Send all records again that ended with an error whose cause is mended now."""
+    choice = ("--all", "--yes", "--error", error)
     code, printed = await _actionstream(variables, "dead-letters", "redrive", *choice)
     return [Finding("wrong", f"redrive ended with {code}: {printed}")] if code else []
 

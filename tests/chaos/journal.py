@@ -18,6 +18,7 @@ class Sent:
     key: str
     sent_at: float
     target: str | None = None
+    version: int | None = None
     tries: int = 0
     accepted_at: float | None = None
     request_id: str | None = None
@@ -33,6 +34,10 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.sent: dict[int, Sent] = {}
         self.completed: list[str] = []
+        #: Objects that can be merged into, with their versions a moment ago.
+        self.objects: list[tuple[str, int]] = []
+        #: Tenants that were deleted, and answered so.
+        self.gone: list[str] = []
         self._lines = path.open("w", encoding="utf-8", buffering=1)
         self._lock = threading.Lock()
 
@@ -42,9 +47,9 @@ class Journal:
             line = {"at": round(time.time(), 3), "what": what, **values}
             self._lines.write(json.dumps(line, default=str) + "\n")
 
-    def begin(self, order: Order, key: str, target: str | None) -> Sent:
+    def begin(self, order: Order, key: str, target: str | None, version: int | None = None) -> Sent:
         """Enter an order that is about to be sent."""
-        sent = Sent(order, key, time.time(), target)
+        sent = Sent(order, key, time.time(), target, version)
         self.sent[order.number] = sent
         self.note("sent", number=order.number, kind=order.kind, key=key, target=target)
         return sent

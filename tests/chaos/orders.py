@@ -13,8 +13,13 @@ from typing import Any
 _SAMPLES = Path(__file__).parents[2] / "examples" / "documents"
 GPT = "demo"
 COLLECTION = "chaos"
+ADMIN = "admin"
 #: Objects that are written again and again; each write of a batch makes objects of its own.
 _OBJECTS = 12
+#: Collections that come and go.
+_OTHERS = 3
+#: What a trigger in the database lets no object have, until the faults are over.
+TROUBLE = "trouble"
 BATCH = 3
 STRANGER = "nobody"
 BadRecord = tuple[str, bytes, dict[str, str | None], str]
@@ -31,7 +36,15 @@ class Kind(StrEnum):
     REPROCESS = "reprocess"
     DEFINE = "define collection"
     PUT_OBJECT = "put object"
+    MERGE_OBJECT = "merge object"
+    DROP_OBJECT = "delete object"
+    PUT_FOR_A_WHILE = "put object for a while"
+    PUT_TROUBLE = "put object of trouble"
     WRITE_BATCH = "write batch"
+    DEFINE_OTHER = "define another"
+    PUT_IN_OTHER = "put in another"
+    DROP_OTHER = "drop another"
+    TENANT = "tenant that comes and goes"
     PING = "ping"
     BAD_UPLOAD = "bad upload"
     BAD_RECORD = "bad record"
@@ -45,15 +58,33 @@ _SHARES = {
     Kind.UPDATE: 7,
     Kind.DELETE: 6,
     Kind.REPROCESS: 4,
-    Kind.PUT_OBJECT: 18,
+    Kind.PUT_OBJECT: 16,
+    Kind.MERGE_OBJECT: 14,
+    Kind.DROP_OBJECT: 6,
+    Kind.PUT_FOR_A_WHILE: 4,
+    Kind.PUT_TROUBLE: 3,
     Kind.WRITE_BATCH: 5,
+    Kind.DEFINE_OTHER: 3,
+    Kind.PUT_IN_OTHER: 5,
+    Kind.DROP_OTHER: 2,
+    Kind.TENANT: 2,
     Kind.PING: 4,
     Kind.BAD_UPLOAD: 6,
     Kind.BAD_RECORD: 6,
     Kind.UNDECODABLE: 5,
 }
-#: Kinds that are about the objects of a collection.
-STORES = frozenset({Kind.DEFINE, Kind.PUT_OBJECT, Kind.WRITE_BATCH})
+#: Kinds that are about a collection or its objects.
+STORES = frozenset(
+    {Kind.DEFINE, Kind.PUT_OBJECT, Kind.MERGE_OBJECT, Kind.DROP_OBJECT, Kind.PUT_FOR_A_WHILE,
+     Kind.PUT_TROUBLE, Kind.WRITE_BATCH, Kind.DEFINE_OTHER, Kind.PUT_IN_OTHER, Kind.DROP_OTHER}
+)  # fmt: skip
+#: Kinds that may be refused with these problems: others changed the same thing first.
+MAY_FAIL = {
+    Kind.MERGE_OBJECT: {"version_conflict", "not_found"},
+    Kind.DROP_OBJECT: {"not_found"},
+    Kind.PUT_IN_OTHER: {"not_found"},
+    Kind.DROP_OTHER: {"not_found"},
+}
 CHANGES = frozenset({Kind.UPDATE, Kind.DELETE, Kind.REPROCESS})
 #: Kinds that make a document.
 MAKES = frozenset({Kind.UPLOAD, Kind.PUBLISH, Kind.BAD_UPLOAD, Kind.BAD_RECORD})
@@ -122,8 +153,12 @@ def order(seed: int, number: int) -> Order:
             records = _bad_records() if kind is Kind.BAD_RECORD else _undecodable()
             topic, value, headers, code = chance.choice(records)
             changes = {"topic": topic, "value": value, "headers": headers, "expected": code}
-        case Kind.PUT_OBJECT | Kind.WRITE_BATCH:
-            changes = {"key": f"{GPT}/{COLLECTION}", "value": _write(kind, number)}
+        case Kind.TENANT:
+            changes = {}
+        case _ if kind in STORES:
+            name = collection(kind, number)
+            value = json.dumps({"collection": name, "operation": operation(kind, number)}).encode()
+            changes = {"key": f"{GPT}/{name}", "value": value}
             if chance.random() < 0.5:
                 changes["topic"] = "write-collection"
         case Kind.PING:
@@ -146,9 +181,54 @@ def change(made: Order, document_id: str) -> dict[str, Any]:
     return {"document_id": document_id}
 
 
-def object_key(number: int) -> str:
-    """Returns: the key of the object that the order of this number puts."""
-    return f"k{number % _OBJECTS}"
+def collection(kind: Kind, number: int) -> str:
+    """Returns: the collection that an order is about."""
+    others = {Kind.DEFINE_OTHER, Kind.PUT_IN_OTHER, Kind.DROP_OTHER}
+    return f"{COLLECTION}-{number % _OTHERS}" if kind in others else COLLECTION
+
+
+def object_key(kind: Kind, number: int) -> str:
+    """Returns: the key of the object that an order puts or deletes."""
+    match kind:
+        case Kind.PUT_FOR_A_WHILE:
+            return f"t{number}"
+        case Kind.PUT_TROUBLE:
+            return f"x{number}"
+        case Kind.PUT_IN_OTHER:
+            return f"o{number}"
+        case _:
+            return f"k{number % _OBJECTS}"
+
+
+def put(kind: Kind, number: int) -> dict[str, Any]:
+    """Returns: what an order puts: the body, and how long it stays."""
+    body: dict[str, Any] = {"chaos": number}
+    if kind is Kind.PUT_TROUBLE:
+        body[TROUBLE] = True
+    return {"body": body} | ({"ttl_s": 1 + number % 5} if kind is Kind.PUT_FOR_A_WHILE else {})
+
+
+def merged(number: int) -> dict[str, Any]:
+    """Returns: the merge patch of the order of this number, which leaves a mark of its own."""
+    return {f"m{number}": number}
+
+
+def operation(kind: Kind, number: int) -> dict[str, Any]:
+    """Returns: what an order does, as records say it; a merge's target comes when it is sent."""
+    key = object_key(kind, number)
+    match kind:
+        case Kind.WRITE_BATCH:
+            return {"op": "batch", "atomic": True, "operations": operations(number)}
+        case Kind.DEFINE_OTHER:
+            return {"op": "define"}
+        case Kind.DROP_OTHER:
+            return {"op": "drop"}
+        case Kind.MERGE_OBJECT:
+            return {"op": "merge", "patch": merged(number)}
+        case Kind.DROP_OBJECT:
+            return {"op": "delete", "key": key}
+        case _:
+            return {"op": "put", "key": key, **put(kind, number)}
 
 
 def operations(number: int) -> list[dict[str, Any]]:
@@ -157,15 +237,6 @@ def operations(number: int) -> list[dict[str, Any]]:
         {"op": "create", "key": f"b{number}-{place}", "body": {"chaos": number}}
         for place in range(BATCH)
     ]
-
-
-def _write(kind: Kind, number: int) -> bytes:
-    if kind is Kind.PUT_OBJECT:
-        body = {"chaos": number}
-        operation: dict[str, Any] = {"op": "put", "key": object_key(number), "body": body}
-    else:
-        operation = {"op": "batch", "atomic": True, "operations": operations(number)}
-    return json.dumps({"collection": COLLECTION, "operation": operation}).encode()
 
 
 def _document(chance: Random, mark: str) -> tuple[str, bytes]:

@@ -25,6 +25,10 @@ _TABLES = (
     "event_counters",
     "collections",
     "objects",
+    "object_versions",
+    "gpts",
+    "api_keys",
+    "document_types",
 )
 #: Topics that gateways and other programs read, and no worker.
 _FOR_OTHERS = frozenset({"results", "events", "object-changed", "key-changed"})
@@ -71,6 +75,13 @@ class Outside:
         async with connection, connection.cursor() as cursor:
             await cursor.execute(query.encode())
             return await cursor.fetchall()
+
+    async def execute(self, *statements: str) -> None:
+        """Run statements as the one who owns the tables."""
+        connection = await psycopg.AsyncConnection.connect(self._database, autocommit=True)
+        async with connection:
+            for each in statements:
+                await connection.execute(each.encode())
 
     async def tables(self) -> dict[str, list[Row]]:
         """Returns: all rows of the tables that are looked at."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tests.chaos import stores
 from tests.chaos.faults import Fault
 from tests.chaos.measures import ModelCalls, Recovery
 from tests.chaos.orders import Kind
@@ -86,7 +87,9 @@ def _counts(report: Report, kinds: Counter[str]) -> list[tuple[str, object]]:
         ("refused at once", sum(sent.refused is not None for sent in truth.sent)),
         ("repeated by the clients", again),
         ("dead letters", len(truth.tables["dead_letters"])),
-        ("of them for a model's rubbish, sent again in the end", len(truth.gave_up)),
+        ("of them for rubbish or the bug, sent again in the end", len(truth.gave_up)),
+        ("writes of objects, each one version", stores.writes(truth)),
+        ("tenants that came and went", len(truth.gone)),
         ("lost", kinds["lost"]),
         ("doubled", kinds["doubled"]),
         ("otherwise wrong", sum(kinds.values()) - kinds["lost"] - kinds["doubled"]),

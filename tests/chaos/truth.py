@@ -1,11 +1,13 @@
 """Everything that is looked at in the end, gathered once."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from tests.chaos.journal import Sent
-from tests.chaos.orders import Kind
+from tests.chaos.orders import GPT, Kind
 from tests.chaos.outside import Entry, Outside, Record, Row
 
 FINAL = frozenset({"completed", "failed", "cancelled"})
@@ -36,6 +38,8 @@ class Truth:
     events: list[Record]
     letters: list[Record]
     lag: dict[str, int]
+    changes: list[Record] = field(default_factory=list)
+    gone: frozenset[str] = frozenset()
 
     @cached_property
     def requests(self) -> dict[str, list[Row]]:
@@ -62,9 +66,29 @@ class Truth:
         }
 
     @cached_property
+    def ends(self) -> list[Row]:
+        """Returns: the requests by which objects ended whose time was over."""
+        asked = {row["request_id"] for sent in self.sent for row in self.rows_of(sent)}
+        return [
+            row
+            for row in self.tables["requests"]
+            if row["kind"] == "write-collection"
+            and row["gpt_id"] == GPT
+            and row["request_id"] not in asked
+            and row["status"] == "completed"
+            and _ended(row["result"] or {})
+        ]
+
+    @cached_property
     def gave_up(self) -> set[str]:
-        """Returns: the requests that met a model's rubbish at each of their attempts."""
-        return self._letters("dead", "redriven")
+        """Returns: the requests that met a model's rubbish or a bug at each of their attempts."""
+        troubled = {
+            row["request_id"]
+            for sent in self.accepted
+            if sent.order.kind is Kind.PUT_TROUBLE
+            for row in self.rows_of(sent)
+        }
+        return self._letters("dead", "redriven") | troubled
 
     @cached_property
     def excused(self) -> set[str]:
@@ -93,7 +117,13 @@ class Truth:
         )
 
 
-async def gather(outside: Outside, sent: list[Sent]) -> Truth:
+def _ended(result: dict[str, Any]) -> bool:
+    """Returns: whether this is the end of an object that was put for a while, or finds it over."""
+    one = result.get("object")
+    return one is None or (result.get("change") == "deleted" and one["key"].startswith("t"))
+
+
+async def gather(outside: Outside, sent: list[Sent], gone: Iterable[str] = ()) -> Truth:
     """Returns: the truth, as the servers tell it."""
     names = await outside.topics()
     letters = [name for name in names if name.endswith("-dlq")]
@@ -106,4 +136,6 @@ async def gather(outside: Outside, sent: list[Sent]) -> Truth:
         events=await outside.records("events") if "events" in names else [],
         letters=await outside.records(*letters),
         lag=await outside.lag(),
+        changes=await outside.records("object-changed"),
+        gone=frozenset(gone),
     )
