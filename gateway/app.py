@@ -41,6 +41,8 @@ from gateway.routes import (
     reviews,
     search,
     uploads,
+    webhook_deliveries,
+    webhooks,
 )
 from gateway.routes import problems as problem_pages
 from gateway.settings import GatewaySettings
@@ -66,6 +68,8 @@ ROUTERS: Final = (
     requests.router,
     document_types.router,
     events.router,
+    webhooks.router,
+    webhook_deliveries.router,
     dead_letters.router,
     admin_gpts.router,
     admin_keys.router,

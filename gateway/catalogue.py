@@ -118,6 +118,7 @@ _INTAKE: Final = {
     "archive-bomb": "The file unpacks to far more than it should. Save it anew.",
     "text-too-long": "The file has more text than is read. Split it.",
     "too-many-attachments": "The mail has more attachments than are read.",
+    "too-many-webhooks": "The GPT has as many webhooks as it may have. Delete one.",
     "no-ocr": "The file has no text, and no OCR is installed here.",
 }
 _BATCHES: Final = {
