@@ -124,6 +124,7 @@ _INTAKE: Final = {
 _BATCHES: Final = {
     "batch-closed": "The batch takes no more documents. Make another one.",
     "batch-cancelled": "The batch was cancelled. Make another one.",
+    "not-cancelled": "The record says that a batch was cancelled, and it was not. Nothing was done.",
     "too-many-documents": "The batch would have more documents than one may have. Make another.",
     "manifest-without-file": "The manifest names a file that is not there. Add it, or correct it.",
 }

@@ -43,6 +43,7 @@ from streams.settings import Settings
 from streams.stage import Reading
 from streams.stages import (
     batches,
+    cancel,
     classify,
     clear,
     collections,
@@ -89,6 +90,7 @@ SETS: dict[str, tuple[str, ...]] = {
         "tenants",
         "forget",
         "batches",
+        "cancel",
         "ping",
     ),
     "objects": ("collections",),
@@ -149,6 +151,7 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
         tenants.stage(),
         forget.stage(database, store, ids),
         batches.stage(ids, most_documents=settings.max_batch_documents),
+        cancel.stage(database, ids),
         ping.stage(),
     )
 

@@ -68,6 +68,15 @@ def locking(document_id: str) -> Select[Any]:
     return select(func.pg_advisory_xact_lock(key))
 
 
+async def is_deleted(database: Database, document_id: str | None) -> bool:
+    """Returns: whether the document bears a tombstone."""
+    query = select(DOCUMENTS.c.document_id).where(
+        DOCUMENTS.c.document_id == document_id, DOCUMENTS.c.deleted_at.is_not(None)
+    )
+    async with database.transaction() as connection:
+        return (await connection.execute(query)).one_or_none() is not None
+
+
 async def stored_by_others(database: Database, key: str, document_id: str) -> bool:
     """Returns: whether another document, not deleted, has its bytes under this key too."""
     query = select(DOCUMENTS.c.document_id).where(

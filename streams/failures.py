@@ -120,14 +120,16 @@ def dead(
         statement, output = replies.answer(work, status=Status.FAILED, problem=cause)
         statements.append(statement)
         outputs.append(wire.made(output, work.envelope, reply_topic=reply_topic))
+    moved: list[str] = []
     if stage.scope is Scope.RUN and work.document_id is not None:
         statements.extend(_failed_run(work, cause))
+        moved.append(work.document_id)
         told = {"run_id": work.key.run_id, "stage": stage.name, "code": failure.code}
         events.append(Event(EventType.DOCUMENT_FAILED, {**told, "detail": failure.detail}))
     statements.append(_letter(stage, record, failure, work))
     outputs.append(_dead_record(stage, record, failure))
     return Ending(
-        StepState.DEAD, statements, tuple(outputs), cause, events=events, moved=work.batched
+        StepState.DEAD, statements, tuple(outputs), cause, events=events, moved=moved
     )
 
 

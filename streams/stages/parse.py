@@ -16,6 +16,7 @@ from schemas.events import EventType
 from schemas.ids import DOCUMENT, REQUEST, Ids
 from schemas.messages import DocumentParsed, DocumentReceived, ProcessDocument, StoredFile
 from schemas.tables import DOCUMENTS, PAGES, RUNS
+from streams import documents
 from streams.clients.postgres import Database
 from streams.clients.s3 import prefix
 from streams.documents import words_json
@@ -84,7 +85,9 @@ def stage(database: Database, files: Files, parser: Parser, ids: Ids) -> Stage[D
         return Outcome(statements, outputs, events=(told,))
 
     async def undo(message: DocumentReceived, work: Work) -> None:
-        await files.store.delete_all(prefix(work.gpt_id, message.document_id))
+        # One that was only cancelled keeps its bytes.
+        if await documents.is_deleted(database, message.document_id):
+            await files.store.delete_all(prefix(work.gpt_id, message.document_id))
 
     return Stage("parse", topics.DOCUMENT_RECEIVED, parse, cancelled=undo)
 

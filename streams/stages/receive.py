@@ -8,6 +8,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -27,8 +28,8 @@ from schemas.messages import (
     Source,
     StoredFile,
 )
-from schemas.states import Status
-from schemas.tables import DOCUMENTS, RUNS
+from schemas.states import BatchState, Status
+from schemas.tables import BATCHES, DOCUMENTS, RUNS
 from streams import documents
 from streams.clients.postgres import Database
 from streams.clients.s3 import prefix
@@ -78,17 +79,16 @@ def stage(database: Database, files: Files, fetch: Fetcher, ids: Ids) -> Stage[P
             content_type, digest = await asyncio.to_thread(_examine, path, message.filename)
             size = path.stat().st_size
             if key is None:
-                key = f"{prefix(work.gpt_id, document_id)}{work.key.run_id}/original"
+                key = _new_key(work)
                 await files.store.upload(key, path, content_type=content_type)
         twin = await _twin(database, work, digest)
-        document = insert(DOCUMENTS).values(
-            **_identity(message, work),
-            s3_key=key,
-            content_type=content_type,
-            size_bytes=size,
-            sha256=digest,
-            duplicate_of=twin,
-        )
+        stored = {
+            "s3_key": key,
+            "content_type": content_type,
+            "size_bytes": size,
+            "sha256": digest,
+            "duplicate_of": twin,
+        }
         received = DocumentReceived(
             document_id=document_id,
             run_id=work.key.run_id,
@@ -101,7 +101,7 @@ def stage(database: Database, files: Files, fetch: Fetcher, ids: Ids) -> Stage[P
             (
                 documents.living(work.gpt_id),
                 *_under(message, work),
-                document.on_conflict_do_nothing(),
+                _document(message, work, stored),
                 _run(message, work),
             ),
             (Output(topics.DOCUMENT_RECEIVED, document_id, received),),
@@ -125,8 +125,14 @@ def _told(message: ProcessDocument, content_type: str, size: int) -> dict[str, J
 
 
 async def _forget(database: Database, files: Files, source: Source, work: Work) -> None:
-    """Delete the document's bytes, as its deletion did before they came."""
+    """Delete the document's bytes, as its deletion did before they came.
+
+    Of one that was only cancelled, what was sent stays.
+    """
     document_id = work.document_id or ""
+    if not await documents.is_deleted(database, document_id):
+        await files.store.delete(_new_key(work))
+        return
     await files.store.delete_all(prefix(work.gpt_id, document_id))
     if isinstance(source, StoredFile):
         key = _own(source.key, work)
@@ -134,8 +140,12 @@ async def _forget(database: Database, files: Files, source: Source, work: Work) 
             await files.store.delete(key)
 
 
+def _new_key(work: Work) -> str:
+    return f"{prefix(work.gpt_id, work.document_id or '')}{work.key.run_id}/original"
+
+
 def _under(message: ProcessDocument, work: Work) -> tuple[Guarded, ...]:
-    """Returns: the lock on the parent, under which its deletion waits and then finds this child."""
+    """Returns: the locks on parent and batch, whose end waits and then finds this child."""
     if message.parent_id is None:
         return ()
     parent = (
@@ -148,7 +158,14 @@ def _under(message: ProcessDocument, work: Work) -> tuple[Guarded, ...]:
         .values(parent_id=DOCUMENTS.c.parent_id)
     )
     detail = "The document that it was attached to does not exist, or was deleted."
-    return (Guarded(parent, Refused("not_found", detail, 404)),)
+    above = Guarded(parent, Refused("not_found", detail, 404))
+    if work.envelope.batch_id is None:
+        return (above,)
+    batch = select(BATCHES.c.batch_id).where(
+        BATCHES.c.batch_id == work.envelope.batch_id, BATCHES.c.state != BatchState.CANCELLED
+    )
+    cancelled = Refused("batch_cancelled", "The batch was cancelled.", 409)
+    return (above, Guarded(batch.with_for_update(read=True), cancelled))
 
 
 def _own(key: str, work: Work) -> str:
@@ -173,6 +190,17 @@ def _identity(message: ProcessDocument, work: Work) -> dict[str, object]:
         "title": message.title,
         "metadata": message.metadata,
     }
+
+
+def _document(message: ProcessDocument, work: Work, stored: Mapping[str, object]) -> Executable:
+    """Returns: the statement that enters the document, or completes what its failure has left."""
+    entry = insert(DOCUMENTS).values(**_identity(message, work), **stored)
+    said = {name: entry.excluded[name] for name in ("filename", "title", "metadata", *stored)}
+    return entry.on_conflict_do_update(
+        index_elements=[DOCUMENTS.c.document_id],
+        set_=said,
+        where=DOCUMENTS.c.s3_key.is_(None) & DOCUMENTS.c.deleted_at.is_(None),
+    )
 
 
 def _run(message: ProcessDocument, work: Work) -> Executable:

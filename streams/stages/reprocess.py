@@ -4,10 +4,12 @@ Reads reprocess-document. Writes runs, pages and documents; emits the fact that 
 stage reads. What stands before that stage is taken over from the latest run that got so far.
 """
 
+from pydantic import JsonValue
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from schemas import topics
+from schemas.events import EventType
 from schemas.ids import RUN, Ids
 from schemas.messages import ReprocessDocument
 from schemas.states import Status
@@ -15,7 +17,7 @@ from schemas.tables import DOCUMENTS, RUNS
 from streams import corrections, documents, takeover
 from streams.clients.postgres import Database
 from streams.errors import Refused
-from streams.stage import Claim, Outcome, Scope, Stage, Work
+from streams.stage import Claim, Event, Outcome, Scope, Stage, Work
 from streams.takeover import NewRun
 
 
@@ -24,7 +26,7 @@ def stage(database: Database, ids: Ids) -> Stage[ReprocessDocument]:
 
     async def reprocess(message: ReprocessDocument, work: Work) -> Outcome:
         row = await documents.asked_for(database, work, message.document_id)
-        if row.s3_key is None:
+        if row.s3_key is None or row.content_type is None:
             raise Refused(
                 "not_stored", "The document's bytes were never stored; send it anew.", 409
             )
@@ -63,9 +65,11 @@ def stage(database: Database, ids: Ids) -> Stage[ReprocessDocument]:
                 updated_at=func.now(),
             )
         )
+        told: dict[str, JsonValue] = {"run_id": run_id, "from_stage": message.from_stage}
         return Outcome(
             (run.on_conflict_do_nothing(), *start.statements, document),
             (start.first,),
+            events=(Event(EventType.DOCUMENT_RESTARTED, told),),
             moved=(message.document_id,),
         )
 

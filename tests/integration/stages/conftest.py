@@ -34,6 +34,7 @@ from streams.settings import Settings
 from streams.stage import BatchStage, Reading, Record
 from streams.stages import (
     batches,
+    cancel,
     classify,
     complete,
     define,
@@ -136,6 +137,7 @@ class World:
             discard.stage(database),
             forget.stage(database, self.store, self.ids),
             batches.stage(self.ids, most_documents=MAX_BATCH_DOCUMENTS),
+            cancel.stage(database, self.ids),
         )
         return {stage.name: stage for stage in made}
 
