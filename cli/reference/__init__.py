@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from cli.reference import commands, metrics, problems, settings, topics
+from cli.reference import commands, events, metrics, problems, settings, topics
 from cli.settings import PROJECT
 
 FOLDER: Final = Path("docs") / "reference"
@@ -34,6 +34,7 @@ DOCUMENTS: Final[Mapping[Path, Callable[[], str]]] = MappingProxyType(
         FOLDER / "asyncapi.json": _asyncapi,
         FOLDER / "settings.md": settings.markdown,
         FOLDER / "topics.md": topics.markdown,
+        FOLDER / "events.md": events.markdown,
         FOLDER / "metrics.md": metrics.markdown,
         FOLDER / "problems.md": problems.markdown,
         FOLDER / "cli.md": commands.markdown,

@@ -6,6 +6,7 @@ beside the machine's answer, with who made it and when.
 
 from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import select
 
 from schemas import topics
@@ -43,11 +44,16 @@ def stage(database: Database) -> Stage[UpdateDocument]:
         )
         given = corrections.given(message.fields, message.type)
         corrected = corrections.entries(work, message.document_id, message.by, given, machine)
+        events = [Event(EventType.DOCUMENT_UPDATED, {"version": version})]
+        if given:
+            names: list[JsonValue] = [*sorted(given)]
+            told: dict[str, JsonValue] = {"version": version, "fields": names}
+            events.append(Event(EventType.DOCUMENT_CORRECTED, told))
         updated = DocumentUpdated(document_id=message.document_id, version=version)
         return Outcome(
             (guard, *corrected, settled),
             (Output(topics.DOCUMENT_UPDATED, message.document_id, updated), output),
-            events=(Event(EventType.DOCUMENT_UPDATED, {"version": version}),),
+            events=events,
             moved=() if message.type is None else (message.document_id,),
         )
 
