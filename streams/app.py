@@ -55,6 +55,7 @@ from streams.stages import (
     forget,
     index,
     index_object,
+    notify,
     parse,
     ping,
     purge,
@@ -66,6 +67,7 @@ from streams.stages import (
     tenants,
     trial,
     update,
+    webhooks,
 )
 from streams.startup import Check, StartUp, done_before
 from streams.webhooks.bell import Bell
@@ -150,6 +152,8 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
         clear.stage(database, ids),
         tenants.stage(),
         forget.stage(database, store, ids),
+        webhooks.stage(ids, clients.bell, settings.max_webhooks_per_gpt),
+        notify.stage(ids, clients.bell),
         batches.stage(ids, most_documents=settings.max_batch_documents),
         cancel.stage(database, ids),
         ping.stage(),
