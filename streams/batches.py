@@ -152,4 +152,5 @@ class Batches:
             raise
         except Exception as error:  # noqa: BLE001 - it is told of there
             await self._runner.given_up(stage, turn.work.gpt_id, turn.record, error)
+            metrics.RECORDS.labels(stage.name, "dead").inc()
             return []

@@ -20,11 +20,12 @@ from streams import failures
 from streams.batch_ledger import BatchLedger
 from streams.batches import Batches
 from streams.clients.postgres import Database
+from streams.endings import Claimed, Ending
 from streams.errors import DependencyDown, GiveWay
 from streams.ledger import Ledger
 from streams.retries import Attempts
 from streams.runner import Patience, Runner
-from streams.stage import BatchStage, Event, Taken, Verdict
+from streams.stage import BatchStage, Event, Taken, Verdict, Work
 from streams.wire import Incoming
 from tests.fakes.publisher import FakePublisher
 from tests.suites.ledger import IDS
@@ -259,6 +260,23 @@ async def test_records_are_counted_by_what_became_of_them(world: World) -> None:
 
     found = {name: counted(name) - value for name, value in before.items()}
     assert found == {"done": 3, "repeated": 3, "dead": 1}
+
+
+async def test_a_record_whose_step_cannot_be_ended_stops_nothing_but_itself(world: World) -> None:
+    """It is a dead letter named by its place, and its neighbours are worked off."""
+    commit = world.runner.ledger.commit
+
+    async def refuse(work: Work, claim: Claimed | None, ending: Ending) -> Ending:
+        if claim is not None:
+            raise ValueError("invalid input for a column")
+        return await commit(work, claim, ending)
+
+    world.runner.ledger.commit = refuse  # type: ignore[method-assign]
+    await world.run(world.record("a"), world.record("bug"), world.record("b"))
+
+    assert await world.kept() == ["a", "b"]
+    letters = await world.rows(select(DEAD_LETTERS).where(DEAD_LETTERS.c.gpt_id == world.gpt_id))
+    assert [(row.error, row.run_id) for row in letters] == [("internal_error", None)]
 
 
 async def test_the_first_records_of_an_owner_are_worked_off_one_by_one(world: World) -> None:
