@@ -69,6 +69,15 @@ def stage(database: Database, ids: Ids) -> Stage[BatchCancelled]:
             (_LOCK.bindparams(ids=document_ids), *made, *parts.noted(work, place)),
             [_answer(row, batch) for row in chosen],
             hand_over=True,
+            events=[
+                Event(
+                    EventType.DOCUMENT_CANCELLED,
+                    object_id=row.document_id,
+                    batch_id=batch.batch_id,
+                    subject=batch.subject,
+                )
+                for row in chosen
+            ],
             moved=document_ids,
         )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from schemas.messages import DeleteDocument, ReprocessDocument
 from tests.integration.stages.conftest import World
+from tests.integration.stages.test_stage_cancel import cancelled, in_every_stage
 
 
 def told(world: World, document_id: str) -> list[dict[str, Any]]:
@@ -48,3 +49,16 @@ async def test_every_step_of_a_document_is_told(world: World) -> None:
     ]
     numbers = [one["sequence"] for one in told(world, document_id)]
     assert numbers == sorted(set(numbers))
+
+
+async def test_a_cancelled_document_is_told_once(world: World) -> None:
+    """Those of a batch that are not settled, in whatever stage they are, and no others."""
+    batch, _ = await in_every_stage(world)
+    await cancelled(batch)
+    await cancelled(batch)
+
+    events = [json.loads(one.value) for one in world.publisher.records if one.topic == "events"]
+    ended = [one for one in events if one["type"] == "document.cancelled"]
+    entries = [one for one in await batch.entries() if one.state == "cancelled"]
+    assert sorted(one["subject"] for one in ended) == sorted(one.document_id for one in entries)
+    assert {one["batchid"] for one in ended} == {entries[0].batch_id}
