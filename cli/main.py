@@ -20,6 +20,7 @@ from cli.commands import (
     index,
     keys,
     replay,
+    reviews,
     roles,
     search,
     topics,
@@ -60,6 +61,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(documents.app, name="documents")
 app.add_typer(batches.app, name="batches")
 app.command()(events.events)
+app.add_typer(reviews.app, name="reviews")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(gpts.app, name="gpts")
 app.add_typer(keys.app, name="keys")
