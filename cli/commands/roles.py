@@ -15,6 +15,7 @@ class Stages(StrEnum):
     MODELS = "models"
     RECORDS = "records"
     OBJECTS = "objects"
+    WEBHOOKS = "webhooks"
 
 
 def gateway() -> None:

@@ -1,6 +1,6 @@
 """The sweep: of all workers' sweeps one has its turn at a time, and it takes half of its time off.
 
-Reads and removes requests, steps, models' answers, dead letters and events.
+Reads and removes requests, steps, models' answers, dead letters, deliveries of webhooks and events.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import structlog
 from streams import metrics, turns
 from streams.clients.postgres import Database
 from streams.retention.answers import Answers
+from streams.retention.deliveries import Deliveries
 from streams.retention.events import Events
 from streams.retention.letters import Letters
 from streams.retention.requests import Requests
@@ -33,7 +34,7 @@ class Sweep:
     """The task of one worker.
 
     A turn goes on with each table where the last one stopped. `keep_requests` is for all but
-    events.
+    events and their deliveries.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Sweep:
             (Steps(), keep_requests),
             (Answers(), keep_requests),
             (Letters(), keep_requests),
+            (Deliveries(), keep_events),
             (Events(), keep_events),
         )
         self._places: dict[str, Place | None] = {}

@@ -40,6 +40,8 @@ from schemas.tables import (
     EVENTS,
     REQUESTS,
     STEPS,
+    WEBHOOK_DELIVERIES,
+    WEBHOOKS,
 )
 from schemas.topics import Topic
 from schemas.writes import CollectionDeleted
@@ -176,6 +178,9 @@ WALKS: Final = (
     Walk(DOCUMENT_TYPES, ("name",), 1000, ends=_removed(DOCUMENT_TYPES)),
     Walk(API_KEYS, ("created_at", "key_id"), 1000, ends=_removed(API_KEYS)),
     Walk(REQUESTS, ("created_at", "request_id"), 2000, ends=_removed(REQUESTS)),
+    # Without endpoints no more deliveries are entered.
+    Walk(WEBHOOKS, ("created_at", "webhook_id"), 1000, ends=_removed(WEBHOOKS)),
+    Walk(WEBHOOK_DELIVERIES, ("webhook_id", "sequence"), 2000, ends=_removed(WEBHOOK_DELIVERIES)),
     Walk(EVENTS, ("sequence",), 2000, ends=_untold),
     Walk(
         DEAD_LETTERS,

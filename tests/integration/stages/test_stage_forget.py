@@ -24,6 +24,8 @@ from schemas.tables import (
     REQUESTS,
     RUNS,
     STEPS,
+    WEBHOOK_DELIVERIES,
+    WEBHOOKS,
 )
 from schemas.tenants import ADMIN, GptDeleted
 from streams.stage import Record
@@ -50,6 +52,14 @@ async def gpt_id(world: World) -> str:
         await connection.execute(insert(API_KEYS).values(gpt_id=made, **key))
         collection = {"collection_id": world.ids.mint(COLLECTION, made), "name": "diary"}
         await connection.execute(insert(COLLECTIONS).values(gpt_id=made, **collection))
+        webhook = {"url": "https://x", "events": ["*"], "secrets": [], "state": "active"}
+        await connection.execute(insert(WEBHOOKS).values(gpt_id=made, webhook_id=made, **webhook))
+        delivery = {"event_type": "batch.closed", "state": "pending"}
+        for number in range(3):
+            place = {"delivery_id": f"{made}-{number}", "webhook_id": made, "sequence": number}
+            await connection.execute(
+                insert(WEBHOOK_DELIVERIES).values(gpt_id=made, **place, **delivery)
+            )
     await world.send("define", PutDocumentType(name="note", definition=TYPE), tenant=made)
     return made
 
@@ -105,7 +115,8 @@ async def test_everything_of_a_deleted_gpt_goes(
     assert await world.keys(f"{gpt_id}/")
     await bury(world, gpt_id)
     left = await forget(world, gpt_id)
-    for table in (API_KEYS, DOCUMENT_TYPES, RUNS, PAGES, CHUNKS, MODEL_ANSWERS):
+    own = (API_KEYS, DOCUMENT_TYPES, RUNS, PAGES, CHUNKS, MODEL_ANSWERS)
+    for table in (*own, WEBHOOKS, WEBHOOK_DELIVERIES):
         assert await count(world, table, gpt_id) == 0, table.name
     assert await count(world, DOCUMENTS, gpt_id, DOCUMENTS.c.deleted_at.is_(None)) == 0
     assert await count(world, DOCUMENTS, gpt_id, DOCUMENTS.c.sha256.is_not(None)) == 0
