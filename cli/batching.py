@@ -50,9 +50,7 @@ def add(gateway: Gateway, folder: Path, plan: Plan, *, as_json: bool) -> None:
     if not paths:
         raise Failure(f"there is no such file in {folder}; hidden files are left out")
     with progress(console(), silent=as_json) as shown:
-        sending = Sending(
-            gateway, folder, plan.defaults, lambda done, total: shown.step("uploaded", done, total)
-        )
+        sending = Sending(gateway, folder, plan.defaults, shown.step)
         sent = sending.result
         try:
             sending.send(_read(folder, paths, shown, sent), again=plan.again)

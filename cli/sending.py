@@ -39,14 +39,14 @@ class Sent:
 
 
 class Sending:
-    """Sends one folder; `told` hears how many files have been uploaded, of how many."""
+    """Sends one folder; `told` hears how many files have been looked up or uploaded, of all."""
 
     def __init__(
         self,
         gateway: Gateway,
         folder: Path,
         defaults: Json,
-        told: Callable[[int, int], None],
+        told: Callable[[str, int, int], None],
     ) -> None:
         self._gateway = gateway
         self._folder = folder
@@ -65,7 +65,8 @@ class Sending:
             Failure: the gateway does not answer, or the batch takes no more.
         """
         unfinished = list(self._unfinished())
-        there = {name for one in unfinished for name in self._names_in(one, files)}
+        filled = [one for one in unfinished if one["documents"]]
+        there = {name for one in filled for name in self._names_in(one, files)}
         rest = [file for file in files if file.name not in there]
         self.result.known = len(files) - len(rest)
         if not again:
@@ -97,10 +98,17 @@ class Sending:
         """Returns: one file for each content that the tenant does not have, or only failed at."""
         first = {file.sha256: file for file in reversed(files)}
         known: set[str] = set()
-        for some in _sliced(list(first)):
+        has_any = self._gateway.call("GET", "/v1/documents", query={"limit": 1})["items"]
+        for done, some in enumerate(_sliced(list(first) if has_any else [])):
+            self._told("looked up", done * _ASKED, len(first))
             where = {"sha256": {"in": some}, "status": {"in": _IN}}
             query = {"where": json.dumps(where), "limit": _ASKED}
-            known |= {one["sha256"] for one in pages(self._gateway, "/v1/documents", query)}
+            for one in pages(self._gateway, "/v1/documents", query):
+                known.add(one["sha256"])
+                # Of some contents there may be thousands of copies.
+                if known.issuperset(some):
+                    break
+        self._told("looked up", len(first), len(first))
         return [file for file in files if first[file.sha256] is file and file.sha256 not in known]
 
     def _new(self) -> Json:
@@ -115,7 +123,6 @@ class Sending:
 
     def _upload(self, batch_id: str, files: Sequence[File]) -> None:
         total, left = len(files), list(calls(files))
-        self._told(0, total)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             waiting: set[Future[int]] = set()
             try:
@@ -124,7 +131,7 @@ class Sending:
                         waiting.add(pool.submit(self._add, batch_id, left.pop(0)))
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     self.result.sent += sum(one.result() for one in done)
-                    self._told(self.result.sent + len(self.result.refused), total)
+                    self._told("uploaded", self.result.sent + len(self.result.refused), total)
             except BaseException:
                 # Above all Ctrl-C: uploads that wait for a busy gateway would hold the command up.
                 self._gateway.stop()
