@@ -22,12 +22,15 @@ EVERY: Final = timedelta(seconds=15)
 _NAME: Final = "expiry of objects"
 _PAGE: Final = 500
 _PAGES: Final = 10
+_ANEW_S: Final = 3600
+"""Seconds after which an end that has not come is asked for by another request."""
 _FROM_THE_FIRST_AFTER: Final = 20
 """Turns after which what is still there is asked for again: the first record may be lost."""
 
 # In the order of the index, so that a page costs what it returns.
 _OVER: Final = """
-SELECT o.object_id, o.gpt_id, o.version, o.expires_at, c.name
+SELECT o.object_id, o.gpt_id, o.version, o.expires_at, c.name,
+       floor(extract(epoch FROM clock_timestamp() - o.expires_at) / %s)::bigint
 FROM objects o JOIN collections c ON c.collection_id = o.collection_id
 WHERE o.expires_at <= clock_timestamp() AND o.deleted_at IS NULL AND c.deleted_at IS NULL
   AND (o.expires_at, o.object_id) > (%s::timestamptz, %s)
@@ -93,9 +96,9 @@ class Expiry:
 
     async def _end_page(self) -> int:
         async with self._database.transaction() as connection:
-            found = await rows.fetch(connection, _OVER, (*self._behind, _PAGE))
+            found = await rows.fetch(connection, _OVER, (_ANEW_S, *self._behind, _PAGE))
         if found:
-            await self._publisher.publish(tuple(self._record(*row) for row in found))
+            await self._publisher.publish(tuple(map(self._record, found)))
             last = found[-1]
             self._behind = (last[3], last[0])
         return len(found)
@@ -108,12 +111,13 @@ class Expiry:
             await connection.exec_driver_sql(_FORGET, (object_ids, self._keep))
         return len(found)
 
-    def _record(
-        self, object_id: str, gpt_id: str, version: int, expires_at: object, name: str
-    ) -> Record:
-        # The same end, asked for twice, is one request; one that was put off is another.
+    def _record(self, over: rows.Row) -> Record:
+        object_id, gpt_id, version, expires_at, name, hours = over
+        # The same end, asked for twice, is one request; one that was put off is another, and so is
+        # one that did not come in an hour, whatever became of the first.
+        again = (hours,) if hours else ()
         request_id = self._ids.derive(
-            REQUEST, gpt_id, "expire", object_id, version, str(expires_at)
+            REQUEST, gpt_id, "expire", object_id, version, str(expires_at), *again
         )
         topic = topics.WRITE_COLLECTION
         envelope = Envelope(request_id=request_id, gpt_id=gpt_id, schema_name=topic.schema_name)

@@ -77,7 +77,7 @@ async def test_end_users_of_a_key_are_in_the_order_of_their_bytes(tenant: Tenant
         WHERE i.indexrelid IN ('objects_by_key'::regclass, 'objects_gone_by_key'::regclass)
     """
     async with tenant.database.transaction() as connection:
-        found = dict((await connection.execute(text(collations))).tuples().all())
+        found = {row[0]: row[1] for row in await connection.execute(text(collations))}
     assert found == {"objects_by_key": "C", "objects_gone_by_key": "C"}
 
 
