@@ -1,14 +1,17 @@
 """Reads of what became of a batch's documents, page after page in the order of the batch."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.direct import Direct
+from gateway.errors import Unavailable
 from gateway.principal import Principal
 from schemas.states import EntryState
 
 _ROWS: Final = 200
+_PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)
 _NAMED: Final = 2000
 """Documents whose fields are looked through by one statement."""
 
@@ -68,7 +71,9 @@ class Wanted:
         }
 
 
-async def begun(direct: Direct, wanted: Wanted) -> AsyncIterator[list[Row]]:
+async def begun(
+    direct: Direct, wanted: Wanted, pauses_s: Sequence[float] = _PAUSES_S
+) -> AsyncIterator[list[Row]]:
     """Returns: pages of documents in their order, the first of which has been read.
 
     A row is ordinal, path, document_id, state, filename, title, metadata, type, confidence,
@@ -76,16 +81,24 @@ async def begun(direct: Direct, wanted: Wanted) -> AsyncIterator[list[Row]]:
     between two of them.
 
     Raises:
-        Unavailable: Postgres is away; while reading on, too.
+        Unavailable: Postgres is away; while reading on, once it was away after these pauses.
     """
-    return _pages(direct, wanted, await _page(direct, wanted, 0))
 
+    async def read_on(after: int) -> list[Row]:
+        # Whoever has got half of a long file would have to begin anew.
+        for pause_s in pauses_s:
+            try:
+                return await _page(direct, wanted, after)
+            except Unavailable:
+                await asyncio.sleep(pause_s)
+        return await _page(direct, wanted, after)
 
-async def _pages(direct: Direct, wanted: Wanted, first: list[Row]) -> AsyncIterator[list[Row]]:
-    page = first
-    while page:
-        yield page
-        page = await _page(direct, wanted, page[-1][0]) if len(page) == _ROWS else []
+    async def pages(page: list[Row]) -> AsyncIterator[list[Row]]:
+        while page:
+            yield page
+            page = await read_on(page[-1][0]) if len(page) == _ROWS else []
+
+    return pages(await _page(direct, wanted, 0))
 
 
 async def _page(direct: Direct, wanted: Wanted, after: int) -> list[Row]:
