@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.batches import Piece, Target, described
-from gateway.errors import InvalidInput, Malformed
+from gateway.errors import Forbidden, InvalidInput, Malformed
 from gateway.forms import FIELD_BYTES, Form, Rules
 from gateway.invalid import invalid_input
 from gateway.uploads import UNPRINTABLE, decoded, new_key, once, put, safe_name
@@ -44,6 +44,7 @@ async def take_json(target: Target, body: bytes, model: type[Given]) -> Taken[Gi
 
     Raises:
         Malformed, InvalidInput: it cannot be used; nothing is kept of it.
+        Forbidden: an end user names objects of the bucket.
         Unavailable: the object store failed.
     """
     try:
@@ -51,6 +52,8 @@ async def take_json(target: Target, body: bytes, model: type[Given]) -> Taken[Gi
     except ValidationError as error:
         raise _refused(error) from error
     given = taken.given
+    if target.call.principal.subject is not None and _names_objects(given):
+        raise Forbidden("what is in the bucket may be other people's; send files or links")
     try:
         for number, one in enumerate(given.documents):
             await _add(target, one, f"/documents/{number}/content_base64")
@@ -92,6 +95,11 @@ async def take_form(
         await asyncio.shield(target.discard())
         raise
     return taken
+
+
+def _names_objects(given: BatchAddition) -> bool:
+    named = (given.s3_prefix, given.archive_key, *(one.s3_key for one in given.documents))
+    return any(one is not None for one in named)
 
 
 async def _add(target: Target, one: BatchDocument, pointer: str) -> None:

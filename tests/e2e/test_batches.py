@@ -51,15 +51,20 @@ def folder(tmp_path: Path) -> Path:
     return target
 
 
+def with_key(key: str) -> dict[str, str]:
+    """Returns: the environment of a command that calls with this key."""
+    known = os.environ  # noqa: TID251 - the command gets what the test was given, but the key
+    return {**known, "ACTIONSTREAM_API_KEY": key}
+
+
 def actionstream(tenant: Tenant, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end, with the tenant's key."""
-    known = os.environ  # noqa: TID251 - the command gets what the test was given, but the key
     return subprocess.run(
         [COMMAND, *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env={**known, "ACTIONSTREAM_API_KEY": tenant.key},
+        env=with_key(tenant.key),
     )
 
 
@@ -86,8 +91,8 @@ def ended(mine: httpx2.Client, batch_id: str, until: Until) -> dict[str, Any]:
 
 def told(mine: httpx2.Client, kind: str, batch_id: str) -> int:
     """Returns: how often an event of this kind was told of the batch."""
-    page = made(mine.get("/v1/events", params={"since": "0", "batch_id": batch_id, "limit": "100"}))
-    return sum(one["type"] == kind for one in page["items"])
+    page = made(mine.get("/v1/events", params={"type": kind, "batch": batch_id}))
+    return len(page["items"])
 
 
 def test_a_folder_is_added_followed_and_not_sent_twice(
@@ -120,6 +125,35 @@ def test_a_folder_is_added_followed_and_not_sent_twice(
     where = {"where": json.dumps({"batch_id": batch["batch_id"]}), "limit": "1"}
     [found] = made(mine.get("/v1/documents", params=where))["items"]
     assert found["batch_id"] == batch["batch_id"]
+
+
+def test_an_interrupted_upload_is_gone_on_with(
+    tenant: Tenant, mine: httpx2.Client, admin: httpx2.Client, tmp_path: Path
+) -> None:
+    """Ctrl-C while it waits for the rate limit; the same command sends the rest, nothing twice."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"{number}.bin").write_bytes(os.urandom(9 * 1024**2))
+    limited = {"name": "slow", "rate_limits": "key:none,write:3/h"}
+    slow = made(admin.post(f"/v1/admin/gpts/{tenant.gpt_id}/keys", json=limited))["key"]
+    command = [COMMAND, "documents", "add", str(folder)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=with_key(slow)
+    ) as process:
+        assert process.stderr is not None
+        assert "limits calls" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
+    assert (process.returncode, "the same command goes on" in told) == (130, True), told
+    [batch] = made(mine.get("/v1/batches"))["items"]
+    assert (batch["state"], batch["documents"]) == ("open", 2)
+
+    said = json.loads(actionstream(tenant, "documents", "add", str(folder), "--json").stdout)
+    assert (said["known"], said["uploaded"]) == (2, 2)
+    assert said["batch"]["batch_id"] == batch["batch_id"]
+    assert said["batch"]["counts"]["failed"] == said["batch"]["documents"] == 4
+    assert [one["code"] for one in said["batch"]["failures"]] == ["unsupported_type"]
 
 
 def test_a_bad_file_fails_the_command_and_not_the_others(tenant: Tenant, tmp_path: Path) -> None:

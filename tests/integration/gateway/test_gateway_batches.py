@@ -10,7 +10,7 @@ import pytest
 from gateway.settings import GatewaySettings
 from schemas.ids import BATCH, DOCUMENT, REQUEST
 from tests.integration.gateway.conftest import Bearer, Records, Rows
-from tests.integration.gateway.test_gateway_uploads import s3, stored
+from tests.integration.gateway.test_gateway_uploads import MIB, s3, stored
 
 __all__ = ["s3"]
 
@@ -261,6 +261,37 @@ async def test_ids_that_were_never_handed_out_are_not_found(
         ):
             response = await api.request(method, f"/v1/batches/{batch_id}{path}")
             assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"documents": [LINK, {"s3_key": "demo/documents/another/original"}]},
+        {"s3_prefix": "demo/"},
+        {"archive_key": "demo/all.zip"},
+    ],
+)
+async def test_end_users_name_no_objects(url: str, bearer: Bearer, body: dict[str, Any]) -> None:
+    """What lies in the tenant's bucket may be another end user's."""
+    async with httpx2.AsyncClient(
+        base_url=url, headers=bearer(subject="ada"), trust_env=False
+    ) as ada:
+        response = await ada.post("/v1/batches", json=body)
+        assert (response.status_code, response.json()["code"]) == (403, "forbidden")
+        assert (await ada.post("/v1/batches", params=NOW, json={"name": "x"})).status_code == 202
+
+
+async def test_bodies_are_bounded_as_those_of_uploads(api: httpx2.AsyncClient) -> None:
+    """Files come in the size of an upload, JSON in that of a JSON upload, changes in neither."""
+    batch_id = (await made(api, json={}))["batch_id"]
+    path = f"/v1/batches/{batch_id}/documents"
+    for size, status in ((2 * MIB, 202), (13 * MIB, 413)):
+        files = {"files": ("large.bin", b"x" * size)}
+        assert (await api.post(path, params=NOW, files=files)).status_code == status
+    large = {"documents": [{"content_base64": "A" * 9 * MIB}]}
+    assert (await api.post(path, json=large)).status_code == 413
+    answer = await api.post(f"/v1/batches/{batch_id}/close", content=b"x" * 2 * MIB)
+    assert answer.status_code == 413
 
 
 async def test_reading_keys_change_nothing(url: str, bearer: Bearer) -> None:
