@@ -124,11 +124,23 @@ _INTAKE: Final = {
 _BATCHES: Final = {
     "batch-closed": "The batch takes no more documents. Make another one.",
     "batch-cancelled": "The batch was cancelled. Make another one.",
-    "not-cancelled": "The record says that a batch was cancelled, and it was not. Nothing was done.",
+    "not-cancelled": "The record says that a batch was cancelled, and it was not.",
     "too-many-documents": "The batch would have more documents than one may have. Make another.",
+    "no-such-batch": "The batch that the record names does not exist, or its tenant was deleted.",
+    "path-outside": "The file's path leads out of its archive. Pack it with a plain path.",
+    "path-too-long": "The file's path within its archive is longer than is kept. Shorten it.",
+    "not-a-file": "It is a link to another file of the archive. Pack the file itself.",
+    "nested-archive": "It is an archive within the archive. Unpack it, or send it on its own.",
+    "too-many-files": "The archive holds more files than are taken at once. Send it in parts.",
+    "invalid-manifest": "A line of the manifest, or all of it, cannot be used. detail says why.",
     "manifest-without-file": "The manifest names a file that is not there. Add it, or correct it.",
 }
+_REVIEWS: Final = {
+    "not-in-review": "Somebody has decided on it, or it needs no review. Look at the document.",
+    "superseded": "The document was processed again since it was read. Read the review again.",
+    "contradictory-decision": "Give fields or type with the decision correct, and with no other.",
+}
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
-    {**_HTTP, **_WORK, **_TENANTS, **_OBJECTS, **_INTAKE, **_BATCHES}
+    {**_HTTP, **_WORK, **_TENANTS, **_OBJECTS, **_INTAKE, **_BATCHES, **_REVIEWS}
 )
 """What each kind of problem means and what to do, in a sentence or two."""
