@@ -22,6 +22,17 @@ _OF_TENANT: Final = f"gpt_id = {_TENANT} OR {_TENANT} = '*'"
 _VIEWS: Final = ("tenant_objects",)
 """Made by the migrations with the same condition."""
 
+_PATTERN: Final = "policy_pattern"
+_ALIKE: Final = text(
+    f"""
+    SELECT p.tablename FROM pg_policies p
+    JOIN pg_policies w ON w.policyname = p.policyname AND w.tablename = '{_PATTERN}'
+    WHERE p.policyname = :role AND p.schemaname = 'public' AND p.permissive = w.permissive
+        AND (p.cmd, p.roles, p.qual, p.with_check)
+            IS NOT DISTINCT FROM (w.cmd, w.roles, w.qual, w.with_check)
+    """  # noqa: S608 - our own name
+)
+
 _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 _TRIES: Final = 20
 _AT_ONCE: Final = frozenset({"XX000", "23505", "42710"})
@@ -93,16 +104,20 @@ async def _grant(connection: AsyncConnection, role: str, rights: str, tables: li
 
 
 async def _show(connection: AsyncConnection, role: str, policy: str) -> None:
-    """Guard tenants' rows, by a policy named after its role, where a table has none of it yet.
+    """Guard tenants' rows, by a policy named after its role, where a table has not this one yet.
 
     It is not made again each time: that would lock the tables against all who use them.
     """
-    found = text("SELECT tablename FROM pg_policies WHERE policyname = :role")
-    there = await connection.execute(found, {"role": role})
-    name = _name(role)
-    for table in set(of_tenants()) - set(there.scalars()):
+    name, made = _name(role), policy.format(role=_name(role))
+    # Postgres writes conditions in a way of its own: what can be compared is another policy.
+    await _run(connection, f"CREATE TEMPORARY TABLE {_PATTERN} (gpt_id text)")
+    await _run(connection, f"CREATE POLICY {name} ON {_PATTERN} {made}")
+    there = await connection.execute(_ALIKE, {"role": role})
+    for table in sorted(set(of_tenants()) - set(there.scalars())):
         await _run(connection, f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        await _run(connection, f"CREATE POLICY {name} ON {table} {policy.format(role=name)}")
+        await _run(connection, f"DROP POLICY IF EXISTS {name} ON {table}")
+        await _run(connection, f"CREATE POLICY {name} ON {table} {made}")
+    await _run(connection, f"DROP TABLE {_PATTERN}")
 
 
 async def _run(connection: AsyncConnection, statement: str) -> None:

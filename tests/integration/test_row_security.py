@@ -36,7 +36,7 @@ SEEN = [*GUARDED, "tenant_objects"]
 def _value(kind: Any, tenant: str) -> Any:
     """Returns: something that fits a column; texts name the tenant, so that keys differ."""
     if isinstance(kind, ARRAY):
-        return [tenant]
+        return [_value(kind.item_type, tenant)]
     for types, value in (
         ((Boolean,), False),
         ((Integer, BigInteger, Float), TENANTS.index(tenant) + 1),
@@ -174,4 +174,25 @@ async def test_policies_are_made_once(settings: Settings, workers: Connection) -
     policies = text("SELECT oid FROM pg_policy ORDER BY oid")
     before = workers.execute(policies).scalars().all()
     await bootstrap.migrate(settings)
+    assert workers.execute(policies).scalars().all() == before
+
+
+async def test_a_changed_policy_reaches_a_database_that_has_the_old_one(
+    settings: Settings, gateway: Connection, workers: Connection
+) -> None:
+    """Migrating makes it what this version says, and touches no other one."""
+    assert settings.admin_database_url is not None
+    owner = create_engine(settings.admin_database_url.get_secret_value())
+    role = gateway.engine.url.username
+    policies = text("SELECT oid FROM pg_policy WHERE polrelid <> 'chunks'::regclass ORDER BY oid")
+    before = workers.execute(policies).scalars().all()
+    with owner.begin() as connection:
+        connection.execute(text(f'ALTER POLICY "{role}" ON chunks USING (true)'))
+    owner.dispose()
+    gateway.execute(text("SELECT set_config('actionstream.gpt_id', 'wall-a', false)"))
+    assert _tenants_in(gateway, "chunks") == set(TENANTS)
+
+    await bootstrap.migrate(settings)
+
+    assert _tenants_in(gateway, "chunks") == {"wall-a"}
     assert workers.execute(policies).scalars().all() == before
