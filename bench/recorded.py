@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import psycopg
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway.direct import Direct, Found, Parameters
+from gateway.connection import Found, Parameters
+from gateway.direct import Direct
 from schemas.envelope import Envelope
 from schemas.ids import REQUEST, Ids
 from schemas.topics import RESULTS, WRITE_COLLECTION
@@ -85,18 +85,18 @@ class Writer:
 
     async def record(self, message: WriteCollection) -> list[Statement]:
         """Do one write. Returns: the statements of its transaction, without BEGIN and COMMIT."""
-        engine = create_async_engine(self.url, pool_size=1)
-        database = Database(engine)
         asked: list[Statement] = []
 
-        def keep(*given: Any) -> None:  # noqa: ANN401 - the event's own arguments
-            _, _, sql, parameters, _, _ = given
-            if "INTO events" in sql:
-                tenants, numbers, *others = parameters
-                parameters = (tenants, [_EVENT] * len(numbers), *others)
-            asked.append(Statement(sql, parameters))
+        class Keeping(psycopg.AsyncConnection[Any]):
+            async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: ANN401
+                asked.append(_asked(query.decode(), params))
+                return await super().execute(query, params, **options)
 
-        event.listen(engine.sync_engine, "before_cursor_execute", keep)
+        database = Database(
+            create_async_engine(
+                self.url, pool_size=1, connect_args={"async_creator_fn": Keeping.connect}
+            )
+        )
         try:
             await BatchLedger(database, owner="bench").commit(self.stage, [self._turn(message)])
         finally:
@@ -114,6 +114,13 @@ class Writer:
         key = StepKey(self.gpt_id, request_id, self.stage.name, 0)
         work = Work(key, envelope, WRITE_COLLECTION.name, None)
         return Turn(cast("Incoming", None), message, work, RESULTS.name)
+
+
+def _asked(sql: str, parameters: Any) -> Statement:  # noqa: ANN401 - as psycopg takes them
+    if "INTO events" in sql:
+        tenants, numbers, *others = parameters
+        parameters = (tenants, [_EVENT] * len(numbers), *others)
+    return Statement(sql, parameters)
 
 
 def script(texts: Iterable[str], known: Mapping[str, str] | None = None) -> str:

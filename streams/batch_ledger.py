@@ -4,7 +4,7 @@ Set-based: the number of statements does not depend on the number of records.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from schemas.messages import Message, Result
 from schemas.states import SETTLED, Status, StepState
 from schemas.topics import RESULTS
 from streams import events, wire
+from streams.clients import postgres
 from streams.clients.postgres import Database
 from streams.endings import Claimed
 from streams.errors import Fenced
@@ -62,6 +63,8 @@ WHERE s.attempt <= excluded.attempt
 RETURNING 1
 """
 
+
+_NO_STEP: Final = (None, -1, None)
 
 Identity = tuple[StepKey, int]
 _NOBODYS: Final = -1
@@ -155,7 +158,8 @@ class BatchLedger:
         if stepped:
             steps = [self._step(turn, Verdict(), ()) for turn in stepped.values()]
             fence = _NOBODYS if claim is None else claim.fence
-            await connection.exec_driver_sql(_STEPS, (StepState.DONE, *_columns(steps), fence))
+            given = (StepState.DONE, *_columns(steps), fence)
+            await postgres.execute(connection, _STEPS, given)
 
     async def _worked(
         self, connection: AsyncConnection, stage: BatchStage[Any], turns: Sequence[Turn], fence: int
@@ -163,7 +167,8 @@ class BatchLedger:
         taken = [Taken(turn.message, turn.work) for turn in turns]
         verdicts = await stage.handle(connection, taken)
         pairs = list(zip(turns, verdicts, strict=True))
-        await connection.exec_driver_sql(_REQUESTS, _columns([_request(*pair) for pair in pairs]))
+        requests = _columns([_request(*pair) for pair in pairs])
+        await postgres.execute(connection, _REQUESTS, requests)
         told = await events.enter_all(
             connection, [(turn.work, verdict.events) for turn, verdict in pairs]
         )
@@ -175,10 +180,10 @@ class BatchLedger:
             self._step(turn, verdict, records)
             for (turn, verdict), records in zip(pairs, made, strict=True)
         ]
-        entered = await connection.exec_driver_sql(
-            _STEPS, (StepState.DONE, *_columns(steps), fence)
+        entered = await postgres.execute(
+            connection, _STEPS, (StepState.DONE, *_columns(steps), fence)
         )
-        if len(entered.all()) < len(steps):
+        if len(entered) < len(steps):
             raise Fenced
         return {turn.identity: records for turn, records in zip(turns, made, strict=True)}
 
@@ -204,7 +209,8 @@ async def _standing(
 ) -> dict[Identity, tuple[Record, ...]]:
     """Returns: the stored records of those turns on which nothing is left to be worked."""
     keys = [turn.work.key for turn in turns]
-    found = await connection.exec_driver_sql(
+    found = await postgres.execute(
+        connection,
         _STANDING,
         (
             stage.name,
@@ -213,15 +219,13 @@ async def _standing(
             [key.part for key in keys],
         ),
     )
-    rows: Mapping[StepKey, Any] = {
-        StepKey(row.gpt_id, row.run_id, row.stage, row.part): row for row in found
-    }
-    return {
-        turn.identity: tuple(wire.from_json(item) for item in row.outputs or ())
-        for turn in turns
-        if (row := rows.get(turn.work.key)) is not None
-        and (row.attempt > turn.work.envelope.attempt or row.state in SETTLED)
-    }
+    rows = {StepKey(*row[:4]): row[4:] for row in found}
+    standing = {}
+    for turn in turns:
+        state, attempt, outputs = rows.get(turn.work.key, _NO_STEP)
+        if attempt > turn.work.envelope.attempt or state in SETTLED:
+            standing[turn.identity] = tuple(map(wire.from_json, outputs or ()))
+    return standing
 
 
 def _request(turn: Turn, verdict: Verdict) -> tuple[str | None, ...]:

@@ -16,6 +16,7 @@ from schemas.envelope import Envelope
 from schemas.ids import uuid7
 from schemas.messages import CloudEvent
 from schemas.topics import EVENTS as TOPIC
+from streams.clients import postgres
 from streams.stage import Event, Record, Work
 
 # Locked in the order in which they come, which is sorted: two commits cannot wait for each other.
@@ -23,7 +24,7 @@ _COUNT: Final = """
 INSERT INTO event_counters AS c (gpt_id, last)
 SELECT * FROM unnest(%b::text[], %b::bigint[])
 ON CONFLICT (gpt_id) DO UPDATE SET last = c.last + excluded.last
-RETURNING gpt_id, last, clock_timestamp() AS now
+RETURNING gpt_id, last, clock_timestamp()
 """
 _ENTER: Final = """
 INSERT INTO events (gpt_id, sequence, event_id, type, subject, object_id, request_id,
@@ -51,11 +52,11 @@ async def enter_all(
     tenants = sorted(gpt_id for gpt_id, count in counts.items() if count)
     if not tenants:
         return [() for _ in told]
-    counted = await connection.exec_driver_sql(
-        _COUNT, (tenants, [counts[gpt_id] for gpt_id in tenants])
+    counted = await postgres.execute(
+        connection, _COUNT, (tenants, [counts[gpt_id] for gpt_id in tenants])
     )
-    rows = counted.all()
-    last = {row.gpt_id: row.last - counts[row.gpt_id] for row in rows}
+    now = counted[0][2]
+    last = {gpt_id: highest - counts[gpt_id] for gpt_id, highest, _ in counted}
     made: list[list[tuple[CloudEvent, Envelope]]] = []
     for work, events in told:
         first = last[work.gpt_id] + 1 if events else 0
@@ -63,11 +64,12 @@ async def enter_all(
             last[work.gpt_id] += len(events)
         made.append(
             [
-                (_made(work, event, first + place, rows[0].now), _whose(work, event))
+                (_made(work, event, first + place, now), _whose(work, event))
                 for place, event in enumerate(events)
             ]
         )
-    await connection.exec_driver_sql(_ENTER, _columns([each for group in made for each in group]))
+    entered = _columns([each for group in made for each in group])
+    await postgres.execute(connection, _ENTER, entered)
     return [tuple(_record(*each) for each in group) for group in made]
 
 

@@ -1,23 +1,24 @@
 """Running statements that take one array a column, and so any number of rows at once."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from streams.clients import postgres
 
 Row = tuple[Any, ...]
 
 
 async def fetch(connection: AsyncConnection, statement: str, parameters: Any) -> list[Row]:  # noqa: ANN401 - as the driver takes them
     """Returns: the rows of a statement that is written for the driver, as plain tuples."""
-    found = await connection.exec_driver_sql(statement, parameters)
-    return cast("list[Row]", found.all())
+    return await postgres.execute(connection, statement, parameters)
 
 
 async def write(connection: AsyncConnection, statement: str, rows: Sequence[Row]) -> None:
     """Run a statement for these rows, if there are any."""
     if rows:
-        await connection.exec_driver_sql(statement, columns(rows))
+        await postgres.execute(connection, statement, columns(rows))
 
 
 def columns(rows: Sequence[Row]) -> tuple[list[Any], ...]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.writes import Indexes
+from streams.clients import postgres
 from streams.collections import derived, rows
 from streams.collections.values import Collection, Earlier, Object
 from streams.collections.world import World
@@ -77,22 +78,22 @@ WHERE v.object_id = n.object_id AND v.version <= n.floor
 async def save(connection: AsyncConnection, world: World) -> None:
     """Write what differs from what was loaded."""
     for each in world.redefined_collections():
-        await connection.exec_driver_sql(_COLLECTION, _collection(each))
+        await postgres.execute(connection, _COLLECTION, _collection(each))
     if objects := world.changed_objects():
         entries = [_object(each, world.collections[each.collection_id]) for each in objects]
-        await connection.exec_driver_sql(_OBJECTS, (_array(entries),))
+        await postgres.execute(connection, _OBJECTS, (_array(entries),))
     earlier = [_earlier(each) for each in world.superseded()]
     floors = world.floors()
     if earlier or floors:
         columns = rows.columns(floors) if floors else ([], [])
-        await connection.exec_driver_sql(_VERSIONS, (_array(earlier), *columns))
+        await postgres.execute(connection, _VERSIONS, (_array(earlier), *columns))
     if counted := world.counted_collections():
         tenants = [
             (each.gpt_id, each.object_count, each.byte_count) for each in world.changed_tenants()
         ]
         columns = rows.columns(tenants) if tenants else ([], [], [])
-        await connection.exec_driver_sql(
-            _COUNTS, (*columns, *rows.columns(list(map(_counts, counted))))
+        await postgres.execute(
+            connection, _COUNTS, (*columns, *rows.columns(list(map(_counts, counted))))
         )
 
 
@@ -104,7 +105,7 @@ async def reshape(
         _json({"object_id": name, **derived.of(indexes, body).columns()}) for name, body in bodies
     ]
     if entries:
-        await connection.exec_driver_sql(_RESHAPED, (_array(entries),))
+        await postgres.execute(connection, _RESHAPED, (_array(entries),))
 
 
 def _collection(one: Collection) -> tuple[Any, ...]:

@@ -11,10 +11,11 @@ from contextlib import suppress
 
 import pytest
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from streams.clients.postgres import Database
-from streams.errors import DependencyDown
+from streams.clients.postgres import Database, execute
+from streams.errors import DependencyDown, TooLong
 from streams.settings import Settings
 
 LIMIT_S = 1.0
@@ -176,3 +177,45 @@ async def test_a_full_disk_of_the_server_is_waited_for(database: Database) -> No
             await connection.execute(raised)
 
     await database.ping()
+
+
+async def test_statements_past_sqlalchemy_fail_like_any_other(database: Database) -> None:
+    """What passes is an outage, a limit that is met is told apart, and what is wrong stays so."""
+    full = "DO $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$"
+    slow = "SELECT set_config('statement_timeout', '50', true), pg_sleep(0)"
+    ends = "SELECT pg_terminate_backend(pg_backend_pid())"
+
+    async def run(*statements: str) -> None:
+        async with database.transaction() as connection:
+            for statement in statements:
+                await execute(connection, statement)
+
+    with pytest.raises(DependencyDown, match="no space left"):
+        await run(full)
+    with pytest.raises(TooLong):
+        await run(slow, "SELECT pg_sleep(20)")
+    with pytest.raises(DependencyDown):
+        await run("SELECT 1", ends)
+    with pytest.raises(DBAPIError, match="division by zero"):
+        await run("SELECT 1 / 0")
+
+    await run("SELECT 1")
+    await database.ping()
+
+
+async def test_statements_past_sqlalchemy_are_undone_with_their_transaction(
+    database: Database,
+) -> None:
+    """They are of the transaction in which they run, beside those of SQLAlchemy."""
+
+    async def fail() -> None:
+        async with database.transaction() as connection:
+            await execute(connection, "CREATE TEMPORARY TABLE undone (number int)")
+            await connection.execute(text("INSERT INTO undone VALUES (1)"))
+            assert await execute(connection, "SELECT number FROM undone") == [(1,)]
+            raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        await fail()
+    async with database.transaction() as connection:
+        assert await execute(connection, "SELECT to_regclass('undone')") == [(None,)]

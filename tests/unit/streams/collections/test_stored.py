@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from schemas.writes import DefineCollection
@@ -24,13 +25,19 @@ class Stored:
 
     objects: list[tuple[str, str]]
     statements: list[str] = field(default_factory=list)
+    description: str = "two columns"
 
-    async def exec_driver_sql(self, statement: str, parameters: Any) -> "Stored":
+    @property
+    def sync_connection(self) -> SimpleNamespace:
+        """The way from SQLAlchemy's connection to that of the driver."""
+        return SimpleNamespace(connection=SimpleNamespace(driver_connection=self))
+
+    async def execute(self, statement: bytes, parameters: Any) -> "Stored":
         del parameters
-        self.statements.append(statement)
+        self.statements.append(statement.decode())
         return self
 
-    def all(self) -> list[tuple[str, str]]:
+    async def fetchall(self) -> list[tuple[str, str]]:
         return self.objects
 
 
