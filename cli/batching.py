@@ -56,8 +56,10 @@ def add(gateway: Gateway, folder: Path, plan: Plan, *, as_json: bool) -> None:
             sending.send(_read(folder, paths, shown, sent), again=plan.again)
             if plan.wait and sent.batch is not None:
                 sent.batch = follow(gateway, sent.batch["batch_id"], shown)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Failure) as error:
             print(_left(sent), file=sys.stderr, flush=True)
+            if isinstance(error, Failure):
+                raise
             raise typer.Exit(_INTERRUPTED) from None
     if as_json:
         print_json(_as_json(folder, sent))

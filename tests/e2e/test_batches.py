@@ -135,7 +135,7 @@ def test_an_interrupted_upload_is_gone_on_with(
     folder.mkdir()
     for number in range(4):
         (folder / f"{number}.bin").write_bytes(os.urandom(9 * 1024**2))
-    limited = {"name": "slow", "rate_limits": "key:none,write:3/h"}
+    limited = {"name": "slow", "rate_limits": "key:none,write:3/10m"}
     slow = made(admin.post(f"/v1/admin/gpts/{tenant.gpt_id}/keys", json=limited))["key"]
     command = [COMMAND, "documents", "add", str(folder)]
     with subprocess.Popen(

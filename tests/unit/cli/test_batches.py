@@ -149,6 +149,21 @@ def test_an_interrupted_upload_is_gone_on_with(
     assert (batch["state"], batch["documents"]) == ("completed", 4)
 
 
+def test_a_gateway_that_goes_away_leaves_a_batch_to_go_on_with(
+    gateway: FakeBatches, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What went wrong is said, and that the same command goes on."""
+
+    def away(request: httpx2.Request) -> None:
+        if request.url.path.endswith("/documents") and request.method == "POST":
+            raise httpx2.ConnectError("gone")
+
+    gateway.before = away
+    with pytest.raises(Failure, match="does not answer"):
+        added(gateway, folder, capsys)
+    assert "left at batch batch_1 with 0 files in it" in capsys.readouterr().err
+
+
 def test_a_batch_that_is_worked_on_is_only_followed(
     gateway: FakeBatches, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
