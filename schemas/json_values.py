@@ -10,8 +10,8 @@ from typing import Any, Final
 
 MAX_DEPTH: Final = 64
 MAX_DIGITS: Final = 1000
-# Postgres stores neither NUL nor half of a surrogate pair, in texts as in JSON.
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+"""What Postgres stores neither in texts nor in JSON: NUL, and half of a surrogate pair."""
 _LARGEST: Final = 10**MAX_DIGITS
 
 
@@ -61,13 +61,26 @@ def _check_below(name: str | int, value: Any, depth: int) -> None:  # noqa: ANN4
         raise NotStorable(f"/{escaped(str(name))}{error.pointer}", error.detail) from None
 
 
+def holds_unstorable(value: object) -> bool:
+    """Returns: whether a text in nested data, or a name in it, is `UNSTORABLE`."""
+    match value:
+        case str():
+            return UNSTORABLE.search(value) is not None
+        case dict():
+            return any(map(holds_unstorable, (*value, *value.values())))
+        case list() | tuple():
+            return any(map(holds_unstorable, value))
+        case _:
+            return False
+
+
 def escaped(name: str) -> str:
     """Returns: a name as it stands in a JSON Pointer."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
 def _check_text(value: str) -> None:
-    if _UNSTORABLE.search(value):
+    if UNSTORABLE.search(value):
         detail = "remove the NUL character or unpaired surrogate; it cannot be stored"
         raise NotStorable("", detail)
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
+from schemas.json_values import UNSTORABLE
 from schemas.where import (
     MAX_DEPTH,
     RANGES,
-    UNSTORABLE,
     Condition,
     Op,
     Scalar,

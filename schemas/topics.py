@@ -20,8 +20,6 @@ class Kind(StrEnum):
     FACT = "fact"
     RESULT = "result"
     EVENT = "event"
-    RETRY = "retry"
-    DEAD_LETTER = "dead-letter"
 
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeGuard
 
 from schemas.attributes import MAX_VALUE_CHARS, SEGMENT
+from schemas.json_values import UNSTORABLE
 from schemas.problems import FieldError
 from schemas.states import Status
 
@@ -254,8 +255,6 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-# Postgres stores neither NUL nor half a surrogate pair.
-UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 

@@ -6,12 +6,13 @@ from pydantic import ValidationError
 
 from schemas.envelope import Envelope
 from schemas.ids import DOCUMENT, REQUEST, Ids
+from schemas.json_values import holds_unstorable
 from schemas.messages import ProcessDocument
 from schemas.topics import MAX_MESSAGE_BYTES
 from streams import failures
 from streams.errors import InvalidMessage
 from streams.stage import Reading, Work
-from streams.wire import Incoming, holds_nul
+from streams.wire import Incoming
 
 
 class Decoder:
@@ -44,7 +45,7 @@ class Decoder:
             message = stage.source.message.model_validate_json(record.value)
         except ValidationError as error:
             raise InvalidMessage("invalid_record", failures.explain(error)) from error
-        if holds_nul(message.model_dump()) or holds_nul(envelope.model_dump()):
+        if holds_unstorable(message.model_dump()) or holds_unstorable(envelope.model_dump()):
             raise InvalidMessage("nul_character", "A text holds the character U+0000; remove it.")
         return message, self._signed(envelope)
 

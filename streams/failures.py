@@ -13,6 +13,7 @@ from sqlalchemy.sql.base import Executable
 
 from schemas.envelope import Envelope, Headers
 from schemas.events import EventType
+from schemas.json_values import holds_unstorable
 from schemas.problems import FieldError, Problem
 from schemas.states import Status, StepState
 from schemas.tables import DEAD_LETTERS, DOCUMENTS, RUNS
@@ -20,7 +21,7 @@ from streams import replies, wire
 from streams.endings import Claimed, Ending
 from streams.errors import InvalidMessage, Refused
 from streams.stage import Event, Reading, Record, Scope, StepKey, Work
-from streams.wire import Incoming, holds_nul
+from streams.wire import Incoming
 
 BUG_ATTEMPTS = 2
 """How often a record is tried that meets a bug."""
@@ -128,9 +129,7 @@ def dead(
         events.append(Event(EventType.DOCUMENT_FAILED, {**told, "detail": failure.detail}))
     statements.append(_letter(stage, record, failure, work))
     outputs.append(_dead_record(stage, record, failure))
-    return Ending(
-        StepState.DEAD, statements, tuple(outputs), cause, events=events, moved=moved
-    )
+    return Ending(StepState.DEAD, statements, tuple(outputs), cause, events=events, moved=moved)
 
 
 def refused(work: Work, error: Refused, *, reply_topic: str) -> Ending:
@@ -173,7 +172,7 @@ def _envelope_of(record: Incoming) -> Envelope | None:
         envelope = Envelope.from_headers(record.headers)
     except ValidationError:
         return None
-    return None if holds_nul(envelope.model_dump()) else envelope
+    return None if holds_unstorable(envelope.model_dump()) else envelope
 
 
 def _failed_run(work: Work, cause: Problem) -> list[Executable]:

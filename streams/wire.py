@@ -85,16 +85,3 @@ def _is_text(value: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def holds_nul(value: object) -> bool:
-    """Returns: whether a text in nested data holds U+0000, which Postgres cannot store."""
-    match value:
-        case str():
-            return "\0" in value
-        case dict():
-            return any(holds_nul(key) or holds_nul(each) for key, each in value.items())
-        case list() | tuple():
-            return any(map(holds_nul, value))
-        case _:
-            return False

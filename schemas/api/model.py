@@ -14,8 +14,8 @@ from pydantic import (
     JsonValue,
 )
 
-# Postgres stores neither NUL nor half of a surrogate pair, in texts as in JSON.
-UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+from schemas.json_values import UNSTORABLE
+
 MAX_JSON_DEPTH: Final = 16
 
 

@@ -29,6 +29,7 @@ from local.session import first_problem, supervised
 from local.supervisor import Restarts, Supervisor
 from tests.chaos import proxy
 from tests.chaos.options import Options
+from tests.fakes.supervised import pids_of
 
 BEHIND_PROXY = ("kafka", "postgres", "opensearch", "s3", "models")
 SERVERS = ("kafka", "postgres", "opensearch", "s3")
@@ -78,7 +79,7 @@ class Estate:
 
     def pid(self, name: str) -> int | None:
         """Returns: the process of a program, if one runs."""
-        return self.supervisor.pids().get(name)
+        return pids_of(self.supervisor).get(name)
 
     def ready(self, name: str, *, since: int | None = None) -> bool:
         """Returns: whether a program serves, by a process other than `since`."""

@@ -20,6 +20,7 @@ from local.places import PROJECT, Places
 from local.program import Program, always
 from local.session import first_problem
 from local.supervisor import Restarts, Supervisor
+from tests.fakes.supervised import pids_of
 
 SLEEPER = ("sleep", "1000")
 FAILS = ("sh", "-c", "echo the reason; exit 3")
@@ -97,7 +98,7 @@ async def until(condition: Callable[[], bool], limit_s: float = 30) -> bool:
 async def test_starts_when_ready_and_stops_all(supervisor: Supervisor, places: Places) -> None:
     """Programs run once started, the record names them, and stopping ends them."""
     await supervisor.start([program("a", *SLEEPER), program("b", *SLEEPER)])
-    pids = supervisor.pids()
+    pids = pids_of(supervisor)
     assert all(psutil.pid_exists(pid) for pid in pids.values())
     owner, entries = record.read(places.state)
     assert owner == os.getpid()
@@ -145,7 +146,7 @@ async def test_death_before_ready_shows_the_log(supervisor: Supervisor, places: 
 async def test_a_server_is_not_restarted(supervisor: Supervisor) -> None:
     """A server that dies while others need it ends the run and says what killed it."""
     await supervisor.start([program("server", *SLEEPER)])
-    os.kill(supervisor.pids()["server"], signal.SIGKILL)
+    os.kill(pids_of(supervisor)["server"], signal.SIGKILL)
     with pytest.raises(
         ServerDied, match=r"server ended .killed by SIGKILL. while others needed it"
     ):
@@ -157,10 +158,10 @@ async def test_a_worker_is_restarted_and_it_says_so(
 ) -> None:
     """A worker that was killed comes back under another id, is announced, and is counted."""
     await supervisor.start([program("worker", *SLEEPER, restarts=True)])
-    before = supervisor.pids()["worker"]
+    before = pids_of(supervisor)["worker"]
     os.kill(before, signal.SIGKILL)
     assert await until(lambda: said.count("worker is ready") == 2)
-    assert supervisor.pids()["worker"] != before
+    assert pids_of(supervisor)["worker"] != before
     assert "worker ended (killed by SIGKILL); starting it again" in said
     _, [entry] = record.read(places.state)
     assert entry.restarts == 1
@@ -177,7 +178,7 @@ async def test_children_of_a_dead_worker_go_with_it(supervisor: Supervisor) -> N
     """What a killed worker had started does not live on beside its successor."""
     family = ("sh", "-c", "sleep 1000 & wait")
     await supervisor.start([program("worker", *family, restarts=True)])
-    parent = psutil.Process(supervisor.pids()["worker"])
+    parent = psutil.Process(pids_of(supervisor)["worker"])
     assert await until(lambda: bool(parent.children()))
     [child] = parent.children()
     parent.kill()
@@ -196,7 +197,7 @@ async def test_kills_what_does_not_end(
     await supervisor.start(
         [program("deaf", sys.executable, "-c", PATIENT, grace_s=0.5, ready=deaf)]
     )
-    pid = supervisor.pids()["deaf"]
+    pid = pids_of(supervisor)["deaf"]
     await supervisor.stop()
     assert not psutil.pid_exists(pid)
     assert said[-1] == "deaf did not end in 0 s: killed"
@@ -289,12 +290,12 @@ async def test_ends_one_for_good(supervisor: Supervisor, places: Places) -> None
     """A program that is ended on purpose stays away, and nobody takes that for a failure."""
     await supervisor.start([program("a", *SLEEPER, restarts=True), program("b", *SLEEPER)])
     failed = asyncio.create_task(supervisor.failed())
-    pid = supervisor.pids()["a"]
+    pid = pids_of(supervisor)["a"]
 
     await supervisor.end("a")
     await asyncio.sleep(0)
 
     assert not psutil.pid_exists(pid)
-    assert set(supervisor.pids()) == {"b"}
+    assert set(pids_of(supervisor)) == {"b"}
     assert not failed.done()
     failed.cancel()
