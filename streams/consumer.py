@@ -9,10 +9,12 @@ as a last resort the process ends, and what is not acknowledged comes back.
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from itertools import compress
+from operator import not_
 from pathlib import Path
 from typing import Any, Final
 
@@ -122,6 +124,7 @@ class _Feed:
         self._runner = runner
         self._batches = batches
         self._source = source
+        self._gave_way: dict[int, int] = {}
 
     async def singly(self, stream: StreamT[bytes]) -> None:
         """Work off one event after the other."""
@@ -150,12 +153,22 @@ class _Feed:
         events: list[EventT[bytes]],
         run: Callable[[list[Incoming]], Awaitable[None]],
     ) -> None:
-        app = self._app
+        """Work off events of one partition, and acknowledge them.
+
+        What comes behind a record that gave way gives way too, however far it got on its way here:
+        acknowledged, it would take the one before it along, which the next owner is to get.
+        """
+        records = [_incoming(self._app, event.message, self._source) for event in events]
+        stays = [not self._gives_way(record) for record in records]
+        self._discard(compress(events, map(not_, stays)))
+        events, records = list(compress(events, stays)), list(compress(records, stays))
+        if not records:
+            return
         try:
-            await run([_incoming(app, event.message, self._source) for event in events])
+            await run(records)
         except GiveWay:
-            for event in events:
-                app.consumer.unacked.discard(event.message)
+            self._gave_way[records[0].partition] = records[0].generation
+            self._discard(events)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -164,6 +177,13 @@ class _Feed:
         else:
             for event in events:
                 event.ack()
+
+    def _gives_way(self, record: Incoming) -> bool:
+        return record.leaving() or self._gave_way.get(record.partition) == record.generation
+
+    def _discard(self, events: Iterable[EventT[bytes]]) -> None:
+        for event in events:
+            self._app.consumer.unacked.discard(event.message)
 
 
 def _incoming(app: faust.App, message: Any, source: str) -> Incoming:  # noqa: ANN401

@@ -1,8 +1,10 @@
 """Faust as the workers configure it, and the publisher; no broker is needed."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +18,10 @@ from aiokafka.errors import (
 from faust.exceptions import ProducerSendError
 
 from streams import consumer
-from streams.errors import DependencyDown
+from streams.errors import DependencyDown, GiveWay
 from streams.settings import Settings
 from streams.stage import Record
+from streams.wire import Incoming
 
 GIVEN = {"id_secret": "a secret of 16 characters", "database_url": "postgresql+psycopg://u@h/d"}
 
@@ -148,3 +151,101 @@ def test_headers_that_no_row_could_keep(
 ) -> None:
     """A null value or U+0000 in a name is the sender's doing, and must not end the worker."""
     assert consumer._sound(*given) == kept
+
+
+class Feeding:
+    """An app whose partitions change hands when told to, and a stream of its events."""
+
+    def __init__(self) -> None:
+        self.consumer_generation_id = 1
+        self.flow_control = SimpleNamespace(is_active=lambda: self.flows)
+        self.flows = True
+        self.unacked: set[Any] = set()
+        self.consumer = SimpleNamespace(unacked=self.unacked)
+        self.acked: list[int] = []
+        self.arrived: asyncio.Queue[Any] = asyncio.Queue()
+
+    def arrive(self, offset: int) -> None:
+        message = SimpleNamespace(
+            partition=0, offset=offset, key=b"k", value=b"{}", headers=(),
+            generation_id=self.consumer_generation_id,
+        )  # fmt: skip
+        # A message is known by itself, as faust's is.
+        known = type("Message", (), vars(message))()
+        self.unacked.add(known)
+        self.arrived.put_nowait(
+            SimpleNamespace(message=known, ack=lambda: self.acked.append(offset))
+        )
+
+    def noack(self) -> "Feeding":
+        return self
+
+    async def events(self) -> AsyncIterator[Any]:
+        while True:
+            yield await self.arrived.get()
+
+
+async def quiet() -> None:
+    """Let every task go on as far as it can."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def test_what_comes_behind_a_record_that_gave_way_is_not_acknowledged() -> None:
+    """It was here already, and would take that record along, which nobody has worked off."""
+    app: Any = Feeding()
+    runs: list[list[int]] = []
+    goes_on, began = asyncio.Event(), asyncio.Event()
+
+    async def run(_: Any, records: Sequence[Incoming]) -> None:
+        runs.append([record.offset for record in records])
+        if runs == [[10]]:
+            began.set()
+            await goes_on.wait()
+            raise GiveWay
+
+    batches: Any = SimpleNamespace(run=run)
+    runner: Any = None
+    stage: Any = SimpleNamespace(name="collections", most=2)
+    feed = consumer._Feed(app, stage, runner, batches, "write-collection")
+    task = asyncio.create_task(feed.batches(app))
+    app.arrive(10)
+    await began.wait()
+    app.flows = False
+    for offset in (11, 12, 13):
+        app.arrive(offset)
+    await asyncio.sleep(0)
+    # The partition comes back before what was there of it is looked at.
+    app.consumer_generation_id, app.flows = 2, True
+    for offset in (10, 11):
+        app.arrive(offset)
+    goes_on.set()
+    await quiet()
+    task.cancel()
+
+    assert [offset for each in runs[1:] for offset in each] == [10, 11]
+    assert app.acked == [10, 11]
+
+
+async def test_nothing_is_worked_off_behind_it_in_the_same_generation() -> None:
+    """Even where the flow goes on without the partitions having changed hands."""
+    app: Any = Feeding()
+    runs: list[int] = []
+
+    async def run(_: Any, record: Incoming) -> None:
+        runs.append(record.offset)
+        raise GiveWay
+
+    runner: Any = SimpleNamespace(run=run)
+    stage: Any = SimpleNamespace(name="parse")
+    batches: Any = None
+    feed = consumer._Feed(app, stage, runner, batches, "document-received")
+    task = asyncio.create_task(feed.singly(app))
+    for offset in (10, 11):
+        app.arrive(offset)
+    await quiet()
+    task.cancel()
+
+    assert runs == [10]
+    assert app.acked == []
+    assert app.unacked == set()
