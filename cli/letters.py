@@ -22,13 +22,25 @@ _MOST: Final = 100
 _DONE: Final = {"redrive": "redriven", "discard": "discarded"}
 
 
-def conditions(stage: str | None, error: str | None, since: str | None, until: str | None) -> Json:
+def conditions(
+    stage: str | None,
+    error: str | None,
+    since: str | None,
+    until: str | None,
+    batch: str | None = None,
+) -> Json:
     """Returns: the conditions that were given, times as the gateway takes them.
 
     Raises:
         Failure: a time cannot be understood.
     """
-    given = {"stage": stage, "error": error, "since": _moment(since), "until": _moment(until)}
+    given = {
+        "stage": stage,
+        "error": error,
+        "since": _moment(since),
+        "until": _moment(until),
+        "batch_id": batch,
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -58,7 +70,7 @@ def choice(ids: Sequence[str], given: Json, *, all_: bool) -> Json:
         return given
     raise Failure(
         "name dead letters by their ids, or give --all with at least one of --stage, --error, "
-        "--since and --until"
+        "--since, --until and --batch"
     )
 
 

@@ -24,6 +24,7 @@ Since = Annotated[
     str | None, typer.Option(help="Only since then: 2026-11-21T08:00Z, or 30m, 2h, 7d ago.")
 ]
 Until = Annotated[str | None, typer.Option(help="Only before then, given as for --since.")]
+Batch = Annotated[str | None, typer.Option(metavar="ID", help="Only of documents of this batch.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Ids of dead letters.")]
 All = Annotated[bool, typer.Option("--all", help="All open ones that fit every condition.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before deciding on all.")]
@@ -37,6 +38,7 @@ def list_(
     error: Error = None,
     since: Since = None,
     until: Until = None,
+    batch: Batch = None,
     state: Annotated[State, typer.Option(help="Open ones, or those decided on.")] = State.DEAD,
     document: Annotated[
         str | None, typer.Option(metavar="ID", help="Only of this document.")
@@ -51,7 +53,7 @@ def list_(
     more = {"state": state.value, "document_id": document, "limit": limit}
     with connect() as gateway:
         letters.show_list(
-            gateway, letters.conditions(stage, error, since, until), more, as_json=as_json
+            gateway, letters.conditions(stage, error, since, until, batch), more, as_json=as_json
         )
 
 
@@ -78,6 +80,7 @@ def redrive(
     error: Error = None,
     since: Since = None,
     until: Until = None,
+    batch: Batch = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -85,7 +88,7 @@ def redrive(
     from cli import letters
     from cli.client import connect
 
-    given = letters.conditions(stage, error, since, until)
+    given = letters.conditions(stage, error, since, until, batch)
     choice = letters.choice(ids or (), given, all_=all_)
     with connect() as gateway:
         letters.decide(gateway, "redrive", choice, ask=not yes, as_json=as_json)
@@ -100,6 +103,7 @@ def discard(
     error: Error = None,
     since: Since = None,
     until: Until = None,
+    batch: Batch = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,7 +111,7 @@ def discard(
     from cli import letters
     from cli.client import connect
 
-    given = letters.conditions(stage, error, since, until)
+    given = letters.conditions(stage, error, since, until, batch)
     choice = letters.choice(ids or (), given, all_=all_)
     with connect() as gateway:
         letters.decide(gateway, "discard", choice, ask=not yes, as_json=as_json)

@@ -28,6 +28,7 @@ def given(admin: httpx2.Client, new_tenant: NewTenant) -> dict[str, str]:
         found = made(client.post(objects, json={"key": "monday", "body": {"mood": "good"}}))
         file = {"file": ("note.txt", b"A few words of a note.")}
         document = made(client.post("/v1/documents", files=file))
+        batch = made(client.post("/v1/batches", json={"name": "first"}))
     return {
         "GENERATED_GPT": tenant.gpt_id,
         "GENERATED_KEY": tenant.key,
@@ -35,6 +36,7 @@ def given(admin: httpx2.Client, new_tenant: NewTenant) -> dict[str, str]:
         "GENERATED_COLLECTION": "diary",
         "GENERATED_OBJECT": found["id"],
         "GENERATED_DOCUMENT": document["document_id"],
+        "GENERATED_BATCH": batch["batch_id"],
     }
 
 

@@ -54,8 +54,9 @@ def asked(fake: FakeGateway) -> list[tuple[str, str]]:
 
 def test_conditions_are_times_and_names() -> None:
     """A time without a zone is UTC; what was not given is not asked for."""
-    given = letters.conditions(None, "x", "2026-11-21T08:00", "2026-11-21T08:00:00+02:00")
+    given = letters.conditions(None, "x", "2026-11-21T08:00", "2026-11-21T08:00:00+02:00", "b")
     assert given == {
+        "batch_id": "b",
         "error": "x",
         "since": "2026-11-21T08:00:00+00:00",
         "until": "2026-11-21T08:00:00+02:00",
