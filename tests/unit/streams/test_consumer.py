@@ -158,8 +158,8 @@ class Feeding:
 
     def __init__(self) -> None:
         self.consumer_generation_id = 1
+        self.flows: bool = True
         self.flow_control = SimpleNamespace(is_active=lambda: self.flows)
-        self.flows = True
         self.unacked: set[Any] = set()
         self.consumer = SimpleNamespace(unacked=self.unacked)
         self.acked: list[int] = []
