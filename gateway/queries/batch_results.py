@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from gateway.direct import Direct
 from gateway.errors import Unavailable
@@ -15,38 +15,34 @@ _PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)
 _NAMED: Final = 2000
 """Documents whose fields are looked through by one statement."""
 
+_OF: Final = """
+FROM batch_entries e LEFT JOIN documents d ON d.document_id = e.document_id
+WHERE e.batch_id = %(batch_id)s AND e.gpt_id = %(gpt_id)s AND e.ordinal > %(after)s
+AND (%(subject)s::text IS NULL OR EXISTS (
+    SELECT FROM batches b WHERE b.batch_id = %(batch_id)s AND b.subject = %(subject)s
+))
+"""
+_OF_STATE: Final = "AND e.state = %(state)s"
+_IN_ORDER: Final = " ORDER BY e.ordinal LIMIT %(limit)s"
 _PAGE: Final = """
 SELECT e.ordinal, e.path, e.document_id, e.state, d.filename, d.title,
        COALESCE(d.metadata, '{}'), d.type, d.confidence, COALESCE(d.needs_review, false),
        CASE WHEN e.state = 'failed' THEN COALESCE(e.problem, d.problem) END,
        COALESCE(d.fields, '{}')
-FROM batch_entries e LEFT JOIN documents d ON d.document_id = e.document_id
-WHERE e.batch_id = %(batch_id)s AND e.gpt_id = %(gpt_id)s AND e.ordinal > %(after)s
-AND (%(state)s::text IS NULL OR e.state = %(state)s)
-AND (%(subject)s::text IS NULL OR EXISTS (
-    SELECT FROM batches b WHERE b.batch_id = %(batch_id)s AND b.subject = %(subject)s
-))
-ORDER BY e.ordinal LIMIT %(limit)s
 """
-_COLUMNS: Final = """
+_COLUMNS: Final = (
+    """
 SELECT max(p.ordinal), array_agg(DISTINCT n.name) FILTER (WHERE n.name IS NOT NULL)
-FROM (
-    SELECT e.ordinal, d.fields
-    FROM batch_entries e LEFT JOIN documents d ON d.document_id = e.document_id
-    WHERE e.batch_id = %(batch_id)s AND e.gpt_id = %(gpt_id)s AND e.ordinal > %(after)s
-    AND (%(state)s::text IS NULL OR e.state = %(state)s)
-    AND (%(subject)s::text IS NULL OR EXISTS (
-        SELECT FROM batches b WHERE b.batch_id = %(batch_id)s AND b.subject = %(subject)s
-    ))
-    ORDER BY e.ordinal LIMIT %(limit)s
-) p LEFT JOIN LATERAL (
+FROM (SELECT e.ordinal, d.fields """,
+    """) p LEFT JOIN LATERAL (
     SELECT f.key AS name FROM jsonb_each(p.fields) f WHERE jsonb_typeof(f.value) <> 'object'
     UNION ALL
     SELECT f.key || '.' || k FROM jsonb_each(p.fields) f, jsonb_object_keys(
         CASE WHEN jsonb_typeof(f.value) = 'object' THEN f.value ELSE '{}' END
     ) k
 ) n ON true
-"""
+""",
+)
 
 Row = tuple[Any, ...]
 
@@ -58,6 +54,11 @@ class Wanted:
     principal: Principal
     batch_id: str
     state: EntryState | None
+
+    @property
+    def rows(self) -> LiteralString:
+        """Returns: SQL from `FROM` on, planned for the index that serves it."""
+        return _OF + (_OF_STATE if self.state else "") + _IN_ORDER
 
     def values(self, after: int, limit: int) -> dict[str, Any]:
         """Returns: what a statement is given."""
@@ -102,7 +103,8 @@ async def begun(
 
 
 async def _page(direct: Direct, wanted: Wanted, after: int) -> list[Row]:
-    return list(await direct.walk(wanted.principal.gpt_id, _PAGE, wanted.values(after, _ROWS)))
+    sql = _PAGE + wanted.rows
+    return list(await direct.walk(wanted.principal.gpt_id, sql, wanted.values(after, _ROWS)))
 
 
 async def columns(direct: Direct, wanted: Wanted, most: int) -> list[str]:
@@ -111,10 +113,11 @@ async def columns(direct: Direct, wanted: Wanted, most: int) -> list[str]:
     A field whose value is an object, such as an amount, has a name for each of its keys:
     `total.amount`.
     """
+    sql = _COLUMNS[0] + wanted.rows + _COLUMNS[1]
     found: set[str] = set()
     after: int | None = 0
     while after is not None and len(found) < most:
         values = wanted.values(after, _NAMED)
-        [(after, names)] = await direct.walk(wanted.principal.gpt_id, _COLUMNS, values)
+        [(after, names)] = await direct.walk(wanted.principal.gpt_id, sql, values)
         found.update(names or ())
     return sorted(found)[:most]
