@@ -125,7 +125,10 @@ def _quieten() -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("httpx", "httpcore", "opensearch", "botocore", "aiobotocore"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger("uvicorn.error").addFilter(_is_no_handshake)
+    server = logging.getLogger("uvicorn.error")
+    server.addFilter(_is_no_handshake)
+    # Its debug lines have the headers of WebSockets, and a key may be among them.
+    server.setLevel(max(logging.INFO, logging.getLogger().level))
     for name in ("publisher", "results", "backlog"):
         logger = logging.getLogger(f"gateway.kafka.{name}")
         logger.filters[:] = [RateLimit()]

@@ -107,16 +107,21 @@ class Stream:
     def tick(self, now: float) -> None:
         """See to what is due by now: a sign of life, the end, patience with a slow client."""
         if self.blocked_since is not None:
-            if now - self.blocked_since > self.stall_s:
+            if self.closing is not None or now - self.blocked_since > self.stall_s:
                 self.close(SLOW)
-                if self.hurry is not None:
-                    self.hurry()
+                self._hurry()
         elif now >= self._ping_at:
             self._ping_at = now + self.ping_s
             self._ping_due = True
             self._woken.set()
         elif self.ends_at is not None and now >= self.ends_at:
             self._woken.set()
+
+    def _hurry(self) -> None:
+        """Let the last words be written to a client that does not read."""
+        hurry, self.hurry = self.hurry, None
+        if hurry is not None:
+            hurry()
 
     async def _found(self, most: int) -> list[Event]:
         if self.place < self.feed.floor:

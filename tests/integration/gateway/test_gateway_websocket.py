@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -19,6 +20,7 @@ from schemas.tables import API_KEYS
 from streams.settings import Settings
 from tests.integration.gateway.conftest import Rows, Serve
 from tests.integration.gateway.telling import Teller, teller
+from tests.integration.gateway.test_gateway_restarts import Instance
 
 PROTOCOL = Subprotocol("actionstream.v1")
 
@@ -256,6 +258,26 @@ async def test_handshakes_are_refused_with_a_problem(base: str, told: Teller, ro
         await subscribed(socket)
     async with opened(base, key, origin=f"http://{base}") as socket:
         await subscribed(socket)
+
+
+async def test_no_key_is_in_the_log(
+    gateway_settings: GatewaySettings, told: Teller, rows: Rows, tmp_path: Path
+) -> None:
+    """Neither of the sub-protocol nor of a URL, where none should be, however much is logged."""
+    key, log = rows.key(told.gpt_id), tmp_path / "gateway.log"
+    with log.open("wb") as file:
+        gateway = Instance(gateway_settings.model_copy(update={"log_level": "DEBUG"}), file)
+        try:
+            await asyncio.to_thread(gateway.start)
+            base = f"127.0.0.1:{gateway.port}"
+            assert (await _handshake(base, path=f"/v1/ws?token={key}"))[0] == 400
+            async with opened(base, key) as socket:
+                await subscribed(socket)
+        finally:
+            await asyncio.to_thread(gateway.end)
+    lines = log.read_text()
+    assert '"route":"/v1/ws"' in lines
+    assert str(key.secret) not in lines
 
 
 async def test_other_calls_of_the_path_are_told_what_it_speaks(base: str) -> None:

@@ -1,0 +1,362 @@
+"""Streams of events: what is wanted, where a client is, how it is fed, and how it ends."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gateway.cursors import Cursors
+from gateway.errors import GatewayError, InvalidInput, Malformed, Unavailable
+from gateway.events import closing, event, places, wanted
+from gateway.events.closing import DRAINING, SLOW, Closed
+from gateway.events.errors import EventsExpired, StreamLimit, TooManyStreams
+from gateway.events.event import Event
+from gateway.events.feed import KEPT, Feed
+from gateway.events.places import Bounds, Places
+from gateway.events.seats import Seats
+from gateway.events.stream import Stream
+from gateway.events.wanted import Wanted
+from gateway.metrics import Metrics
+from gateway.principal import Principal
+from gateway.queries.events import Page
+from gateway.settings import GatewaySettings
+
+CALLER = Principal("demo", None, "key_1", frozenset({"read"}), None)
+CURSORS = Cursors("a secret of sixteen")
+PLACES = places.of(CURSORS, CALLER)
+
+
+def told(number: int, kind: str = "document.parsed", **more: Any) -> tuple[Any, ...]:
+    """A row of `events`."""
+    end_user, object_id = more.get("end_user"), more.get("object_id", "doc_1")
+    now = datetime.now(UTC)
+    return (number, f"evt_{number}", kind, end_user, object_id, None, None, None, {}, now)
+
+
+@dataclass
+class Rows:
+    """A table of events, in the place of Postgres; `broken` reads fail."""
+
+    events: list[Event] = field(default_factory=list)
+    broken: int = 0
+    reads: int = 0
+    pages: int = 0
+
+    def tell(self, *kinds: str, **more: Any) -> None:
+        """Commit events."""
+        for kind in kinds:
+            self.events.append(event.of("demo", told(len(self.events) + 1, kind, **more)))
+
+    async def rows(self, _tenant: str, _sql: str, given: tuple[Any, ...]) -> list[Any]:
+        """What the feed reads."""
+        self.reads += 1
+        await asyncio.sleep(0)
+        if self.broken:
+            self.broken -= 1
+            raise Unavailable("away")
+        _, since, limit = given
+        return [self._row(one) for one in self.events if one.sequence > since][:limit]
+
+    @staticmethod
+    def _row(one: Event) -> tuple[Any, ...]:
+        return told(one.sequence, one.type, end_user=one.end_user, object_id=one.object_id)
+
+    async def page(self, _tenant: str, chosen: Wanted, since: int, limit: int) -> Page:
+        """What a stream reads that is behind its feed."""
+        self.pages += 1
+        await asyncio.sleep(0)
+        behind = [one for one in self.events if one.sequence > since]
+        found = [
+            one
+            for one in behind
+            if chosen.takes(one.type, one.end_user, one.object_id, one.batch_id)
+        ][:limit]
+        last = len(self.events)
+        upto = found[-1].sequence if len(found) == limit else last
+        return Page(found, upto, Bounds(last, 0))
+
+
+@pytest.fixture
+def table() -> Rows:
+    """An empty table."""
+    return Rows()
+
+
+def feed_of(table: Rows, head: int = 0) -> Feed:
+    """A feed that begins behind a number."""
+    return Feed(table, "demo", head, lambda _: None)  # type: ignore[arg-type]
+
+
+def stream_of(table: Rows, feed: Feed, place: int = 0, **more: Any) -> Stream:
+    """A stream of a feed from a place on."""
+    made = Stream(
+        kind="sse",
+        caller=CALLER,
+        token="",
+        wanted=more.pop("wanted", Wanted()),
+        places=PLACES,
+        place=place,
+        feed=feed,
+        read=table.page,
+        ping_s=10,
+        stall_s=5,
+        **more,
+    )
+    made.moved()
+    feed.streams.add(made)
+    return made
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Let others work until something is true."""
+    for _ in range(1000):
+        if true():
+            break
+        await asyncio.sleep(0)
+    assert true()
+
+
+def numbers(found: list[Event]) -> list[int]:
+    """The numbers of events."""
+    return [one.sequence for one in found]
+
+
+async def test_one_read_feeds_all_streams(table: Rows) -> None:
+    """However many there are, and each gets what it wants of it."""
+    feed = feed_of(table)
+    all_of_it = [stream_of(table, feed) for _ in range(20)]
+    few = stream_of(table, feed, wanted=wanted.of(None, ["batch.*"]))
+    waiting = [asyncio.create_task(one.next()) for one in (*all_of_it, few)]
+    await asyncio.sleep(0)
+    table.tell("document.parsed", "batch.created", "document.indexed")
+    feed.wake()
+    *found, last = await asyncio.gather(*waiting)
+    assert table.reads == 1
+    assert [numbers(one) for one in found] == [[1, 2, 3]] * 20
+    assert numbers(last) == [2]
+    assert few.place == 3
+
+
+async def test_wakes_while_it_reads_are_one_more_read(table: Rows) -> None:
+    """Nothing that was committed during a read is left until somebody asks again."""
+    feed = feed_of(table)
+    stream = stream_of(table, feed)
+    table.tell("document.parsed")
+    for _ in range(50):
+        feed.wake()
+    assert numbers(await stream.next()) == [1]
+    table.tell("document.parsed")
+    feed.wake()
+    assert numbers(await stream.next()) == [2]
+    assert table.reads <= 3
+
+
+async def test_who_is_behind_reads_alone_and_catches_up(table: Rows) -> None:
+    """Without a gap and without a repeat between what it read and what it is fed."""
+    table.tell(*["document.parsed"] * 250)
+    feed = feed_of(table, head=250)
+    stream = stream_of(table, feed, place=0)
+    found = numbers(await stream.next())
+    table.tell(*["document.parsed"] * 30)
+    feed.wake()
+    while len(found) < 280:
+        found += numbers(await stream.next())
+    assert found == list(range(1, 281))
+    assert table.pages == 3
+
+
+async def test_a_slow_stream_costs_no_memory(table: Rows) -> None:
+    """The feed keeps so many events and no more; what it dropped is read again."""
+    feed = feed_of(table)
+    stream = stream_of(table, feed)
+    table.tell(*["document.parsed"] * (KEPT + 300))
+    feed.wake()
+    await stream.next(1)
+    await until(lambda: feed.head == KEPT + 300)
+    assert len(feed.behind(0)) == KEPT
+    assert feed.floor == 300
+    found = [1]
+    while len(found) < KEPT + 300:
+        found += numbers(await stream.next())
+    assert found == list(range(1, KEPT + 301))
+
+
+async def test_a_read_that_fails_loses_nothing(table: Rows) -> None:
+    """The next wake finds what the failed one did not."""
+    feed = feed_of(table)
+    stream = stream_of(table, feed)
+    table.tell("document.parsed")
+    table.broken = 1
+    feed.wake()
+    await until(lambda: table.reads == 1 and not table.broken)
+    feed.wake()
+    assert numbers(await stream.next()) == [1]
+
+
+async def test_old_events_are_forgotten_and_read_again(table: Rows) -> None:
+    """A feed holds nothing for long; who still needs it reads."""
+    feed = feed_of(table)
+    stream = stream_of(table, feed)
+    table.tell("document.parsed")
+    feed.wake()
+    await until(lambda: feed.head == 1)
+    feed.trim(asyncio.get_running_loop().time() + 60)
+    assert feed.behind(0) == []
+    assert numbers(await stream.next()) == [1]
+    assert table.pages == 1
+
+
+async def test_silence_is_a_ping_and_patience_has_an_end(table: Rows) -> None:
+    """Whoever is not read is closed as slow, and what waits for it is let go."""
+    hurried: list[bool] = []
+    stream = stream_of(table, feed_of(table), hurry=lambda: hurried.append(True))
+    now = asyncio.get_running_loop().time()
+    waiting = asyncio.create_task(stream.next())
+    await asyncio.sleep(0)
+    stream.tick(now + 9)
+    assert not waiting.done()
+    stream.tick(now + 11)
+    assert await waiting == []
+    stream.blocked()
+    stream.tick(now + 4)
+    assert stream.closing is None
+    stream.tick(now + 6)
+    assert stream.closing is SLOW
+    assert hurried == [True]
+    stream.tick(now + 7)
+    assert hurried == [True]
+    with pytest.raises(Closed):
+        await stream.next()
+
+
+async def test_an_end_is_told_to_who_does_not_read_too(table: Rows) -> None:
+    """Whatever the reason, the last words do not wait for the client."""
+    hurried: list[bool] = []
+    stream = stream_of(table, feed_of(table), hurry=lambda: hurried.append(True))
+    stream.blocked()
+    stream.close(DRAINING)
+    stream.tick(asyncio.get_running_loop().time())
+    assert hurried == [True]
+    assert stream.closing is DRAINING
+
+
+async def test_the_first_reason_to_end_counts(table: Rows) -> None:
+    """A stream that waits is woken by its end."""
+    stream = stream_of(table, feed_of(table))
+    waiting = asyncio.create_task(stream.next())
+    await asyncio.sleep(0)
+    stream.close(DRAINING)
+    stream.close(SLOW)
+    with pytest.raises(Closed) as ended:
+        await waiting
+    assert ended.value.closing is DRAINING
+
+
+async def test_a_stream_of_some_seconds_hands_over_what_is_there(table: Rows) -> None:
+    """Before it ends."""
+    table.tell(*["document.parsed"] * 150)
+    feed = feed_of(table, head=150)
+    stream = stream_of(table, feed, ends_at=asyncio.get_running_loop().time())
+    assert len(await stream.next()) == 100
+    assert len(await stream.next()) == 50
+    with pytest.raises(Closed) as ended:
+        await stream.next()
+    assert ended.value.closing.reason == "wait_over"
+
+
+async def test_a_stream_that_fell_behind_what_is_kept_is_told(table: Rows) -> None:
+    """What it would have missed is not left out in silence."""
+
+    async def expired(*_: Any) -> Page:
+        raise EventsExpired(first=9)
+
+    stream = stream_of(table, feed_of(table, head=20))
+    stream.read = expired
+    with pytest.raises(Closed) as ended:
+        await stream.next()
+    assert ended.value.closing.code == 4410
+    assert ended.value.closing.told()["problem"]["first"] == 9
+
+
+def test_places_are_bound_to_tenant_and_end_user() -> None:
+    """A cursor of anybody else's is none."""
+    bounds = Bounds(last=9, forgotten=3)
+    assert PLACES.find(PLACES.seal(5), bounds) == 5
+    assert PLACES.find("5", bounds) == 5
+    assert PLACES.find("0", bounds) == 3
+    for other in (Places(CURSORS, "other", ""), Places(CURSORS, "demo", "ann")):
+        with pytest.raises(Malformed):
+            PLACES.find(other.seal(5), bounds)
+    for text in ("10", PLACES.seal(10), "", "\u0665", "-1", "1e3", PLACES.seal(5) + "A"):
+        with pytest.raises(Malformed):
+            PLACES.find(text, bounds)
+    for text in ("2", PLACES.seal(0)):
+        with pytest.raises(EventsExpired) as expired:
+            PLACES.find(text, bounds)
+        assert expired.value.problem().first == 4
+
+
+@pytest.mark.parametrize("types", [["document"], ["documents.*"], ["document.parsed", "x.y"]])
+def test_types_that_no_event_has_are_refused(types: list[str]) -> None:
+    """Whoever mistypes one does not wait for it for ever."""
+    with pytest.raises(InvalidInput):
+        wanted.of(None, types)
+
+
+def test_too_many_types_are_refused() -> None:
+    """What is compared with every event is bounded."""
+    with pytest.raises(InvalidInput):
+        wanted.of(None, ["document.parsed"] * 21)
+
+
+def test_what_is_wanted() -> None:
+    """Every condition holds at once; none at all takes everything."""
+    assert wanted.of(None, ["*", "document.parsed"]) == Wanted()
+    chosen = wanted.of("ann", ["document.*", "batch.completed"], "doc_1", "batch_1")
+    assert chosen.takes("document.parsed", "ann", "doc_1", "batch_1")
+    for wrong in (
+        ("object.created", "ann", "doc_1", "batch_1"),
+        ("document.parsed", None, "doc_1", "batch_1"),
+        ("document.parsed", "ann", "doc_2", "batch_1"),
+        ("document.parsed", "ann", "doc_1", None),
+    ):
+        assert not chosen.takes(*wrong)
+
+
+def test_seats_are_counted(nowhere: GatewaySettings) -> None:
+    """Of a key, of the gateway, and of those who have not said who they are."""
+    few = nowhere.model_copy(update={"max_streams": 2, "max_streams_per_key": 1})
+    seats = Seats(few, Metrics())
+    seats.take("sse", "one")
+    with pytest.raises(StreamLimit):
+        seats.take("ws", "one")
+    seats.take("ws", "two")
+    with pytest.raises(TooManyStreams):
+        seats.take("sse", "three")
+    with pytest.raises(TooManyStreams):
+        seats.enter()
+    seats.give("sse", "one")
+    seats.enter()
+    seats.leave()
+    seats.take("sse", "three")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "again"),
+    [
+        (Malformed("x"), 4400, 0),
+        (InvalidInput("x"), 4400, 0),
+        (EventsExpired(1), 4410, 0),
+        (TooManyStreams("x"), 4503, 1),
+        (StreamLimit("x"), 4429, 1),
+        (GatewayError("x"), 1011, 0),
+    ],
+)
+def test_errors_end_with_their_codes(error: GatewayError, code: int, again: int) -> None:
+    """As they are documented, and with whether it helps to come again."""
+    end = closing.of(error)
+    assert (end.code, end.again) == (code, bool(again))
+    assert end.told()["problem"]["code"] == error.code
