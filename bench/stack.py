@@ -70,9 +70,9 @@ class Stack:
                 argv, env=self.environment, stdout=log, stderr=log
             )
 
-    def worker(self, name: str) -> None:
-        """Start a worker and wait until it works."""
-        self.start(name, COMMAND, "worker")
+    def worker(self, name: str, *options: str) -> None:
+        """Start a worker with these options and wait until it works."""
+        self.start(name, COMMAND, "worker", *options)
         self._await_log(name, '"working"')
 
     def gateway(self) -> httpx2.Client:

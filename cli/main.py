@@ -26,6 +26,7 @@ from cli.commands import (
     topics,
     transfer,
     verification,
+    webhooks,
 )
 from cli.errors import sentences
 
@@ -63,6 +64,7 @@ app.add_typer(batches.app, name="batches")
 app.command()(events.events)
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(gpts.app, name="gpts")
 app.add_typer(keys.app, name="keys")
 app.command()(verification.verify)
