@@ -32,6 +32,7 @@ from streams.clients.ollama import Models, WrongModel
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore
+from streams.expanding import archive
 from streams.files import Files
 from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
@@ -51,6 +52,7 @@ from streams.stages import (
     define,
     delete,
     discard,
+    expand,
     extract,
     forget,
     index,
@@ -75,7 +77,7 @@ from streams.webhooks.bell import Bell
 log = structlog.get_logger()
 
 SETS: dict[str, tuple[str, ...]] = {
-    "intake": ("receive", "parse"),
+    "intake": ("receive", "parse", "expand"),
     "models": ("classify", "extract", "index", "refresh", "index-object", "trial"),
     "records": (
         "complete",
@@ -155,6 +157,14 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
         webhooks.stage(ids, clients.bell, settings.max_webhooks_per_gpt),
         notify.stage(ids, clients.bell),
         batches.stage(ids, most_documents=settings.max_batch_documents),
+        expand.stage(
+            database,
+            files,
+            ids,
+            archive.limits(settings),
+            most_documents=settings.max_batch_documents,
+            budget=budget,
+        ),
         cancel.stage(database, ids),
         ping.stage(),
     )

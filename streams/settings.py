@@ -275,6 +275,16 @@ class Settings(
         default=1_000_000, ge=1, description="Documents that a batch takes."
     )
 
+    max_archive_files: int = Field(
+        default=20_000, ge=1, description="Files of an archive that is added to a batch."
+    )
+    max_archive_bytes: int = Field(
+        default=1024**3, ge=1024, description="Bytes of an archive that is added to a batch."
+    )
+    max_unpacked_bytes: int = Field(
+        default=10 * 1024**3, ge=1024, description="Bytes of such an archive's files, unpacked."
+    )
+
     event_retention: timedelta = Field(
         default=timedelta(days=30),
         ge=timedelta(days=1),

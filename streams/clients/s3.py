@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -157,10 +157,18 @@ class ObjectStore:
         with _errors():
             pages = self._client.get_paginator("list_objects_v2")
             async for page in pages.paginate(Bucket=self._bucket):
-                yield [
-                    StoredObject(item["Key"], item["Size"], item["LastModified"])
-                    for item in page.get("Contents", ())
-                ]
+                yield [_listed(item) for item in page.get("Contents", ())]
+
+    async def page(self, under: str, *, after: str, most: int) -> list[StoredObject]:
+        """Returns: the next objects whose keys begin so, behind one key, in the order of keys.
+
+        Raises: DependencyDown: the store is away.
+        """
+        async with self._bounded():
+            answer = await self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=under, StartAfter=after, MaxKeys=most
+            )
+        return [_listed(item) for item in answer.get("Contents", ())]
 
     async def find(self, key: str) -> StoredObject | None:
         """Returns: the object of this key, None where there is none.
@@ -219,6 +227,12 @@ def _errors() -> Iterator[None]:
         raise
     except (BotoCoreError, aiohttp.ClientError, OSError) as error:
         raise DependencyDown("s3", type(error).__name__) from error
+
+
+def _listed(item: Any) -> StoredObject:  # noqa: ANN401 - aiobotocore has no types
+    # Some stores list folders too, without a size and a time.
+    modified_at = item.get("LastModified") or datetime.now(UTC)
+    return StoredObject(item["Key"], item.get("Size", 0), modified_at)
 
 
 def _status(error: ClientError) -> int:

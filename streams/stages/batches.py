@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas import topics
 from schemas.batches import (
     Add,
-    Archive,
     BatchCancelled,
     BatchEntry,
     BatchSourceAdded,
@@ -26,7 +25,6 @@ from schemas.batches import (
     Close,
     Many,
     Open,
-    Prefix,
     Retry,
 )
 from schemas.events import EventType
@@ -37,6 +35,7 @@ from schemas.tables import BATCHES, GPTS
 from streams import batch_counts, batch_entries, failures
 from streams.batch_entries import Maker
 from streams.errors import Refused
+from streams.expanding import keys
 from streams.stage import BatchStage, Event, Output, Taken, Verdict, Work
 
 _TOGETHER: Final = 10
@@ -175,34 +174,16 @@ class _Change:
             ids = {"document_id": each.document_id, "request_id": each.request_id}
             self.entries.append({**named, **ids})
         for place, many in enumerate(step.many, row.last_source + 1):
-            self._check(many)
+            keys.check_source(many, self.work.gpt_id, self.work.envelope.subject)
             self._source(place, many)
         count = len(step.many)
         await self._set(last_source=row.last_source + count, sources=row.sources + count)
 
     def _entry(self, maker: Maker, place: int, given: BatchEntry) -> batch_entries.Entry:
         if isinstance(given.source, StoredFile):
-            self._own(given.source.key)
+            keys.check(given.source.key, self.work.gpt_id)
         name = (self.work.request_id, place) if given.key is None else (given.key,)
         return maker.of(given, given.source, *name, path=given.path, filename=given.filename)
-
-    def _check(self, many: Many) -> None:
-        match many.source:
-            case Archive(key=key):
-                self._own(key)
-            case Prefix(prefix=prefix):
-                self._own(prefix)
-                if self.work.envelope.subject is not None:
-                    detail = "What lies under a prefix may be other people's; send the files."
-                    raise Refused("forbidden", detail, 403)
-        if many.manifest_key is not None:
-            self._own(many.manifest_key)
-
-    def _own(self, key: str) -> None:
-        """Raises: Refused: the key is not under the tenant's prefix."""
-        if not key.startswith(f"{self.work.gpt_id}/") or ".." in key:
-            detail = f"S3 keys and prefixes must begin with `{self.work.gpt_id}/`."
-            raise Refused("foreign_key", detail, 422)
 
     def _source(self, number: int, many: Many) -> None:
         message = BatchSourceAdded(batch_id=self.batch_id, number=number, many=many)

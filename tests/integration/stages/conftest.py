@@ -25,6 +25,7 @@ from streams.clients.ollama import ModelAnswer
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore
+from streams.expanding.archive import Limits
 from streams.files import Files
 from streams.ledger import Ledger
 from streams.parsing.page import Page, ParsedPart
@@ -40,6 +41,7 @@ from streams.stages import (
     define,
     delete,
     discard,
+    expand,
     extract,
     forget,
     index,
@@ -61,6 +63,7 @@ TENANT = "demo"
 DISABLED = "disabled-tenant"
 MAX_BYTES = 4096
 MAX_BATCH_DOCUMENTS = 1000
+ARCHIVES = Limits(files=500, bytes=10**7, unpacked_bytes=10**7, file_bytes=MAX_BYTES)
 TEXT = "Corner Bakery\n12 Mill Lane\nDate: 2026-03-04\nTOTAL 6.80"
 
 
@@ -137,6 +140,14 @@ class World:
             discard.stage(database),
             forget.stage(database, self.store, self.ids),
             batches.stage(self.ids, most_documents=MAX_BATCH_DOCUMENTS),
+            expand.stage(
+                database,
+                files,
+                self.ids,
+                ARCHIVES,
+                most_documents=MAX_BATCH_DOCUMENTS,
+                budget=self.budget,
+            ),
             cancel.stage(database, self.ids),
         )
         return {stage.name: stage for stage in made}
