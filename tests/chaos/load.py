@@ -33,6 +33,7 @@ from tests.chaos.orders import (
 _FIRST_PAUSE_S = 0.3
 _LONGEST_PAUSE_S = 3.0
 _ACCEPTED = 202
+_TOO_MANY = 429
 _UNAVAILABLE = 503
 #: Numbers from here on are of documents that are sent beside the steady load.
 _DOCUMENTS_FROM = 500_000
@@ -245,13 +246,15 @@ class Load:
     async def _administer(self, method: str, path: str, body: object, *, key: str) -> int:
         """Call as the one who administers, until that is done. Returns: the answer's status."""
         headers = {**self._admin, "Idempotency-Key": key, "Prefer": "wait=10"}
+        pause = _FIRST_PAUSE_S
         while True:
             with contextlib.suppress(httpx2.TransportError):
                 url = next(self._gateways) + path
                 answer = await self._http.request(method, url, json=body, headers=headers)
-                if answer.status_code not in {_ACCEPTED, _UNAVAILABLE}:
+                if answer.status_code not in {_ACCEPTED, _TOO_MANY, _UNAVAILABLE}:
                     return int(answer.status_code)
-            await asyncio.sleep(_FIRST_PAUSE_S)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
 
 
 def _stored(made: Order, url: str, headers: dict[str, str], key: str) -> dict[str, Any]:
