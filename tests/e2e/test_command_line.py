@@ -44,13 +44,14 @@ def test_a_file_is_added_found_shown_and_deleted(mine: tuple[Path, str]) -> None
     assert (gone.returncode, gone.stderr.startswith("error: ")) == (1, True)
 
 
-def test_a_folder_with_a_bad_file_fails_but_works_off_the_rest(
+def test_a_bad_file_fails_the_command_but_not_the_others(
     mine: tuple[Path, str],
 ) -> None:
     """Exit code 1 says that one failed; the other is complete."""
     path, _ = mine
-    (path.parent / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing")
-    done = actionstream("documents", "add", str(path.parent), "--json")
+    broken = path.parent / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.7\nnothing")
+    done = actionstream("documents", "add", str(path), str(broken), "--json")
     assert done.returncode == 1
     status = {Path(one["name"]).name: one["status"] for one in json.loads(done.stdout)}
     assert status == {"letter.txt": "completed", "broken.pdf": "failed"}
