@@ -16,6 +16,7 @@ from gateway.database import Reader
 from gateway.direct import Direct
 from gateway.embedder import Embedder
 from gateway.events.hub import Hub
+from gateway.gathering import Gathering
 from gateway.keys.keys import Keys
 from gateway.keys.memory import Memory
 from gateway.keys.news import News
@@ -25,6 +26,7 @@ from gateway.limits.store import Store
 from gateway.live_index import LiveIndex
 from gateway.metrics import Metrics
 from gateway.publisher import Publisher
+from gateway.queries import requests
 from gateway.queries.backlog import progress
 from gateway.results import Results
 from gateway.settings import GatewaySettings
@@ -43,6 +45,7 @@ class State:
     metrics: Metrics
     reader: Reader
     direct: Direct
+    asked: Gathering
     keys: Keys
     limits: RateLimiter
     uses: Uses
@@ -91,6 +94,7 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
             metrics=metrics,
             reader=reader,
             direct=direct,
+            asked=Gathering(direct.rows, requests.FIND),
             keys=keys,
             limits=limits,
             uses=uses,

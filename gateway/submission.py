@@ -189,7 +189,7 @@ class _Pending:
         """
         principal = self._call.principal
         try:
-            row = await requests.find(self._state.direct, principal, self._claim.request_id)
+            row = await requests.find(self._state.asked, principal, self._claim.request_id)
         except Unavailable:
             return None
         if row is not None and row["fingerprint"] not in {None, self._order.fingerprint}:

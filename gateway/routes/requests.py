@@ -46,7 +46,7 @@ async def get_request(
     deadline = asyncio.get_running_loop().time() + seconds
 
     async def read() -> Row | None:
-        return await requests.find(state.direct, caller, request_id)
+        return await requests.find(state.asked, caller, request_id)
 
     try:
         async with state.results.waiter(request_id) as waiter:
