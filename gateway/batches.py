@@ -19,6 +19,7 @@ from schemas.messages import Link, StoredFile
 from schemas.states import Status
 from schemas.topics import CHANGE_BATCH
 
+_FAULT: Final = 500
 Step = Any
 """One of the steps that `schemas/batches.py:ChangeBatch` takes."""
 
@@ -142,6 +143,9 @@ class Target:
             raise
         found = await submit(self.state, self.call, self.claimed, order, COLLECTION_WAIT_S)
         if found.status is Status.FAILED and found.problem is not None:
+            if found.problem.status < _FAULT:
+                # All of it was refused; what failed by a fault may be sent to its stage again.
+                await self.discard()
             raise RequestFailed(found.problem, found.request_id)
         result = found.result or {}
         return BatchChange(

@@ -2,14 +2,16 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import pytest
+from confluent_kafka import Message
 
 from gateway.settings import GatewaySettings
 from schemas.ids import BATCH, DOCUMENT, REQUEST
-from tests.integration.gateway.conftest import Bearer, Records, Rows
+from tests.integration.gateway.conftest import Answer, Bearer, Records, Rows
 from tests.integration.gateway.test_gateway_uploads import MIB, s3, stored
 
 __all__ = ["s3"]
@@ -170,23 +172,43 @@ async def test_a_key_with_another_body_is_refused(api: httpx2.AsyncClient, rows:
     assert (again.status_code, again.json()["code"]) == (422, "idempotency_key_reused")
 
 
-async def test_a_refusal_is_the_answer(api: httpx2.AsyncClient, rows: Rows) -> None:
-    """What the workers refuse comes back with their own status and code."""
+@pytest.mark.parametrize(("status", "kept"), [(409, 0), (500, 1)])
+async def test_a_refusal_is_the_answer(
+    *,
+    api: httpx2.AsyncClient,
+    rows: Rows,
+    records: Records,
+    answering: Callable[[str, Answer], None],
+    s3: Any,
+    gateway_settings: GatewaySettings,
+    status: int,
+    kept: int,
+) -> None:
+    """With the workers' own status and code; what was stored goes, unless it was their fault."""
     batch_id = (await made(api, json={}))["batch_id"]
-    key = {"Idempotency-Key": rows.request_id()[:40]}
-    path = f"/v1/batches/{batch_id}/close"
-    first = (await api.post(path, params=NOW, headers=key)).json()
     problem = {
         "type": "/problems/batch-cancelled",
         "title": "Batch cancelled",
-        "status": 409,
+        "status": status,
         "detail": "It was cancelled.",
         "code": "batch_cancelled",
     }
-    values = {"status": "failed", "result": None, "problem": problem}
-    rows.settle(first["request_id"], kind="change-batch", **values)
-    again = await api.post(path, headers=key)
-    assert (again.status_code, again.json()["code"]) == (409, "batch_cancelled")
+    sources = []
+
+    def refuse(message: Message, request_id: str) -> None:
+        value = message.value()
+        assert value is not None
+        sources.append(json.loads(value)["steps"][0]["entries"][0]["source"]["key"])
+        values = {"status": "failed", "result": None, "problem": problem}
+        rows.settle(request_id, kind="change-batch", **values)
+        records.wake(request_id)
+
+    answering("change-batch", refuse)
+    body = {"documents": [{"content_base64": "aGVsbG8="}]}
+    answer = await api.post(f"/v1/batches/{batch_id}/documents", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (status, "batch_cancelled")
+    [key] = sources
+    assert len(await stored(s3, gateway_settings.s3_bucket, key)) == kept
 
 
 @pytest.mark.parametrize(
