@@ -27,9 +27,10 @@ from schemas.batches import (
     Open,
     Retry,
 )
+from schemas.envelope import Envelope
 from schemas.events import EventType
 from schemas.ids import BATCH, REQUEST, Ids
-from schemas.messages import Message, RedriveDeadLetters, StoredFile
+from schemas.messages import RedriveDeadLetters, StoredFile
 from schemas.states import BatchState
 from schemas.tables import BATCHES, GPTS
 from streams import batch_counts, batch_entries, failures
@@ -187,8 +188,8 @@ class _Change:
 
     def _source(self, number: int, many: Many) -> None:
         message = BatchSourceAdded(batch_id=self.batch_id, number=number, many=many)
-        # Each source is a step of its own, though one request may add several.
-        self._publish(topics.BATCH_SOURCE_ADDED, message, "source", number)
+        envelope = self._envelope("source", number)
+        self.outputs.append(Output(topics.BATCH_SOURCE_ADDED, self.batch_id, message, envelope))
 
     async def _close(self) -> None:
         row = await self._row()
@@ -211,7 +212,9 @@ class _Change:
         await self._set(
             state=BatchState.CANCELLED, closed_at=func.coalesce(row.closed_at, func.now())
         )
-        self._publish(topics.BATCH_CANCELLED, BatchCancelled(batch_id=self.batch_id), "cancel")
+        message = BatchCancelled(batch_id=self.batch_id)
+        envelope = self._envelope("cancel")
+        self.outputs.append(Output(topics.BATCH_CANCELLED, self.batch_id, message, envelope))
 
     async def _retry(self, step: Retry) -> None:
         row = await self._row()
@@ -222,13 +225,9 @@ class _Change:
         values = {"state": BatchState.CLOSED, "closings": row.closings + 1, "completed_at": None}
         await self._set(sources=row.sources + 1, **(values if again else {}))
         message = RedriveDeadLetters(batch_id=self.batch_id, by=step.by)
-        self._publish(
-            topics.REDRIVE_DEAD_LETTERS,
-            message,
-            self.work.request_id,
-            "retry",
-            key=self.work.gpt_id,
-        )
+        envelope = self._envelope(self.work.request_id, "retry", len(self.outputs))
+        gpt_id = self.work.gpt_id
+        self.outputs.append(Output(topics.REDRIVE_DEAD_LETTERS, gpt_id, message, envelope))
 
     async def _set(self, **values: Any) -> None:  # noqa: ANN401 - as the columns take them
         row = update(BATCHES).where(BATCHES.c.batch_id == self.batch_id)
@@ -238,20 +237,18 @@ class _Change:
         data: dict[str, JsonValue] = {"name": row.name, **more}
         self.events.append(Event(kind, data, self.batch_id, self.batch_id, row.subject))
 
-    def _publish(
-        self, topic: topics.Topic[Any], message: Message, *name: str | int, key: str | None = None
-    ) -> None:
-        request_id = self.ids.derive(REQUEST, self.work.gpt_id, "of batch", self.batch_id, *name)
-        envelope = self.work.envelope.model_copy(
+    def _envelope(self, *name: str | int) -> Envelope:
+        """Returns: the headers of a record that follows; `name` makes it a step of its own."""
+        gpt_id, envelope = self.work.gpt_id, self.work.envelope
+        return envelope.model_copy(
             update={
-                "request_id": request_id,
-                "correlation_id": self.work.envelope.correlation_id or self.work.request_id,
+                "request_id": self.ids.derive(REQUEST, gpt_id, "of batch", self.batch_id, *name),
+                "correlation_id": envelope.correlation_id or self.work.request_id,
                 "batch_id": self.batch_id,
                 "reply_to": None,
                 "fingerprint": None,
             }
         )
-        self.outputs.append(Output(topic, key or self.batch_id, message, envelope))
 
 
 def _open(row: Row[Any]) -> Row[Any]:
