@@ -24,7 +24,8 @@ _CANCEL_S: Final = 1.0
 class Connection(psycopg.AsyncConnection[tuple[Any, ...]]):
     """A connection that knows its tenant, and whose statements end, or can be cancelled, in time.
 
-    `longest_s` is how long one may take; one that is cancelled ends within a second.
+    `longest_s` is how long the server may be silent; how long it may work on a statement is its own
+    setting. One that is cancelled ends within a second.
     """
 
     tenant: str | None = None
@@ -37,7 +38,7 @@ class Connection(psycopg.AsyncConnection[tuple[Any, ...]]):
         """Returns: all rows of a statement.
 
         Raises:
-            TimeoutError: it took too long; the connection is closed.
+            TimeoutError: the server was silent for too long; the connection is closed.
             psycopg.Error: Postgres refused it, or is away.
         """
         cursor = self._cursor or self.cursor()
