@@ -220,7 +220,7 @@ def _shown(one: Figures) -> dict[str, Any]:
 def main() -> int:
     """Run the benchmark and print it. Returns: 1 where an event did not arrive."""
     options = _arguments()
-    limits = {"max_streams": "4000", "max_streams_per_key": "4000", "rate_limits": "none"}
+    limits = {"max_streams": "4000", "max_key_streams": "4000", "rate_limits": "none"}
     with stack(partitions="4", **limits) as made:
         made.gateway().close()
         found = asyncio.run(run(made, options))

@@ -110,7 +110,7 @@ class GatewaySettings(
     max_streams: int = Field(
         default=2000, ge=1, description="Streams of events open at once; others get 503."
     )
-    max_streams_per_key: int = Field(
+    max_key_streams: int = Field(
         default=100, ge=1, description="Streams of events that one key may have open; 429 beyond."
     )
     event_poll: timedelta = Field(

@@ -18,7 +18,7 @@ class Seats:
 
     def __init__(self, settings: GatewaySettings, metrics: Metrics) -> None:
         self._most = settings.max_streams
-        self._most_of_key = settings.max_streams_per_key
+        self._most_of_key = settings.max_key_streams
         self._gauge = metrics.event_streams
         self._taken = 0
         self._strangers = 0

@@ -19,10 +19,10 @@ from gateway.queries.events import Page
 from gateway.state import State
 from gateway.websocket.endpoint import Endpoint
 from gateway.wire import WEBSOCKET_PATH
-from schemas.api.events import MAX_PLACE_CHARS, TYPES_PATTERN, EventItem, EventsPage
+from schemas.api.events import MAX_PLACE_CHARS, TYPES_PATTERN, EventItem, EventsPage, StreamEnd
 
 router = APIRouter(prefix="/v1/events", tags=["events"], route_class=LeanRoute)
-MODELS: Final = (EventItem,)
+MODELS: Final = (EventItem, StreamEnd)
 
 TypeQuery = Annotated[
     str | None,
@@ -89,11 +89,27 @@ _FRAMES: Final = (
     'data: {"specversion":"1.0","id":"evt_…","type":"document.indexed",…}\n\n: ping\n\n'
     'event: closed\ndata: {"reason":"draining","detail":"…","reconnect":true}\n\n'
 )
+_FRAME: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "One of the events sent, as its fields.",
+    "properties": {
+        "id": {"type": "string", "description": "Cursor: the last one is the Last-Event-ID."},
+        "event": {"type": "string", "description": "Its type, or `closed`."},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "anyOf": [{"$ref": f"#/components/schemas/{one.__name__}"} for one in MODELS]
+            },
+        },
+        "retry": {"type": "integer", "description": "Milliseconds to wait before coming again."},
+    },
+}
 _STREAM: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "Server-sent events. `id` is a cursor, `event` the type, `data` the event "
         "(schema EventItem). Comments keep the connection; `closed` says why it ends.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _FRAMES}},
+        "content": {MEDIA_TYPE: {"schema": _FRAME, "example": _FRAMES}},
     }
 }
 

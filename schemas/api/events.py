@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, JsonValue, StringConstraints, TypeAdapter
 
 from schemas.api.model import Input, Output
+from schemas.api.problems import ApiProblem
 
 MAX_TYPES: Final = 20
 _ONE: Final = r"(\*|[a-z]+\.(\*|[a-z_]+))"
@@ -45,6 +46,15 @@ class EventsPage(Output):
     has_more: bool = Field(
         description="Whether more is there now; a page may have few items, or none, all the same."
     )
+
+
+class StreamEnd(Output):
+    """The last that a stream says: why it ends, and whether it helps to come again."""
+
+    reason: str
+    detail: str
+    reconnect: bool
+    problem: ApiProblem | None = None
 
 
 class Authenticate(Input):

@@ -304,7 +304,7 @@ async def test_streams_have_limits(
     serve: Serve, gateway_settings: GatewaySettings, told: Teller, rows: Rows
 ) -> None:
     """Of a key 429, of the gateway 503; a stream that ended makes room."""
-    few = gateway_settings.model_copy(update={"max_streams": 2, "max_streams_per_key": 1})
+    few = gateway_settings.model_copy(update={"max_streams": 2, "max_key_streams": 1})
     one, two, three = (rows.key(told.gpt_id) for _ in range(3))
     async with serve(few) as url, httpx2.AsyncClient(base_url=url, trust_env=False) as client:
         async with (

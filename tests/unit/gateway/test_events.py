@@ -328,7 +328,7 @@ def test_what_is_wanted() -> None:
 
 def test_seats_are_counted(nowhere: GatewaySettings) -> None:
     """Of a key, of the gateway, and of those who have not said who they are."""
-    few = nowhere.model_copy(update={"max_streams": 2, "max_streams_per_key": 1})
+    few = nowhere.model_copy(update={"max_streams": 2, "max_key_streams": 1})
     seats = Seats(few, Metrics())
     seats.take("sse", "one")
     with pytest.raises(StreamLimit):
