@@ -80,15 +80,22 @@ WHERE d.delivery_id = n.delivery_id AND d.state = 'pending'
 # A person who changed the endpoint meanwhile has begun its failures anew. An endpoint that fails is
 # tried once more when its time is over, so that it is paused then.
 _FAILURES: Final = """
-UPDATE webhooks SET failures = %(failures)s, slow = %(slow)s,
-    failing_since = CASE WHEN %(failures)s = 0 THEN NULL
-                         ELSE coalesce(%(since)s::timestamptz, clock_timestamp()) END,
+UPDATE webhooks w SET failures = n.failures, slow = n.slow,
+    failing_since = CASE WHEN n.failures = 0 THEN NULL
+                         ELSE coalesce(n.since, clock_timestamp()) END,
     held_until = least(
-        clock_timestamp() + %(held_s)s::float8 * interval '1 second',
-        CASE WHEN %(held_s)s::float8 > 0
-                 AND %(since)s::timestamptz + %(pause_after)s::interval > clock_timestamp()
-             THEN %(since)s::timestamptz + %(pause_after)s::interval END)
-WHERE webhook_id = %(webhook_id)s AND owner = %(owner)s AND version = %(version)s
+        clock_timestamp() + n.held_s * interval '1 second',
+        CASE WHEN n.held_s > 0 AND n.since + n.pause_after > clock_timestamp()
+             THEN n.since + n.pause_after END)
+FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::int[], %s::timestamptz[], %b::bool[],
+            %b::float8[], %s::interval[])
+    AS n (webhook_id, owner, version, failures, since, slow, held_s, pause_after)
+WHERE w.webhook_id = n.webhook_id AND w.owner = n.owner AND w.version = n.version
+"""
+_GIVE_BACK: Final = """
+UPDATE webhooks w SET owner = NULL, lease_until = NULL
+FROM unnest(%b::text[], %b::text[]) AS n (webhook_id, owner)
+WHERE w.webhook_id = n.webhook_id AND w.owner = n.owner
 """
 _EVENT: Final = (
     "id",
@@ -100,9 +107,6 @@ _EVENT: Final = (
     "time",
     "data",
 )
-_GIVE_BACK: Final = """
-UPDATE webhooks SET owner = NULL, lease_until = NULL WHERE webhook_id = %s AND owner = %s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,25 @@ class Terms:
     pause_after: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a run has come to; without a standing nothing is known of the endpoint that was not."""
+
+    terms: Terms
+    claimed: Claimed
+    written: Sequence[Written]
+    standing: Standing | None
+
+    def row(self) -> tuple[Any, ...] | None:
+        """Returns: how the endpoint stands, as it is written."""
+        stands = self.standing
+        if stands is None:
+            return None
+        place = (self.claimed.webhook_id, self.terms.owner, self.claimed.version)
+        since, pause_after = stands.failing_since, self.terms.pause_after
+        return (*place, stands.failures, since, stands.slow, stands.held_s, pause_after)
+
+
 async def claim(
     connection: AsyncConnection, terms: Terms, *, sound: int, strained: int
 ) -> list[Claimed]:
@@ -204,30 +227,17 @@ async def claim(
     return list(taken.values())
 
 
-async def give_back(
-    connection: AsyncConnection,
-    terms: Terms,
-    claimed: Claimed,
-    written: Sequence[Written],
-    standing: Standing | None,
-) -> None:
-    """Write what became of a run, and when the endpoint is to be tried next."""
-    await due.lock(connection, [claimed.webhook_id])
-    await rows.write(connection, _WRITE, [each.row() for each in written])
-    if standing is not None:
-        given = {
-            "webhook_id": claimed.webhook_id,
-            "owner": terms.owner,
-            "version": claimed.version,
-            "failures": standing.failures,
-            "since": standing.failing_since,
-            "slow": standing.slow,
-            "held_s": standing.held_s,
-            "pause_after": terms.pause_after,
-        }
-        await connection.exec_driver_sql(_FAILURES, given)
-    await connection.exec_driver_sql(_GIVE_BACK, (claimed.webhook_id, terms.owner))
-    await due.write(connection, [claimed.webhook_id])
+async def give_back(connection: AsyncConnection, done: Sequence[Done]) -> None:
+    """Write what became of runs, and when their endpoints are to be tried next."""
+    webhook_ids = sorted({each.claimed.webhook_id for each in done})
+    await due.lock(connection, webhook_ids)
+    written = [one.row() for each in done for one in each.written]
+    await rows.write(connection, _WRITE, written)
+    standings = [row for each in done if (row := each.row()) is not None]
+    await rows.write(connection, _FAILURES, standings)
+    owners = [(each.claimed.webhook_id, each.terms.owner) for each in done]
+    await rows.write(connection, _GIVE_BACK, owners)
+    await due.write(connection, webhook_ids)
 
 
 def _claimed(row: Mapping[Any, Any]) -> Claimed:

@@ -7,7 +7,7 @@ endpoint that has failed for too long, so that its event has its place among the
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -28,18 +28,17 @@ from streams.settings import Settings
 from streams.stage import Record
 from streams.webhooks import claims, run
 from streams.webhooks.bell import Bell
-from streams.webhooks.claims import Claimed, Terms
+from streams.webhooks.claims import Claimed, Done, Terms
 from streams.webhooks.client import Sender
 from streams.webhooks.patience import Patience
 from streams.webhooks.run import Run, Runs
 
 log = structlog.get_logger()
 
-_SHORTEST_PAUSE_S: Final = 0.02
+_SHORTEST_PAUSE_S: Final = 0.025
 _LONGEST_PAUSE_S: Final = 1.0
 _MARGIN_S: Final = 15.0
 """How long writing a run's outcome may take before another worker may claim the endpoint."""
-_WRITE_PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 4.0)
 _LEAVE_S: Final = 5.0
 """How long a worker that ends waits for answers; what has none by then is delivered again."""
 _COUNT_EVERY: Final = timedelta(seconds=15)
@@ -71,7 +70,8 @@ class Deliverer:
         self._means = means
         self._slots = slots
         self._strained_slots = max(1, slots // 4)
-        self._claims = 0
+        self._turns = 0
+        self._done: list[Done] = []
         self._owner = owner
         self._lease = timedelta(seconds=run.SECONDS + means.sender.timeout_s + _MARGIN_S)
         self._patience = patience
@@ -99,46 +99,59 @@ class Deliverer:
                 await asyncio.wait(self._runs, timeout=_LEAVE_S)
             for each in self._runs:
                 each.cancel()
+            # What is not written now is delivered again.
+            with suppress(DependencyDown):
+                await self._turn()
 
     async def _go_on(self) -> None:
         pause = _SHORTEST_PAUSE_S
         while True:
             try:
-                claimed = await self._claim()
+                claimed = await self._turn()
             except DependencyDown as error:
                 log.warning("webhooks wait", dependency=error.dependency, reason=error.detail)
                 claimed, pause = [], _LONGEST_PAUSE_S
-            for each in claimed:
-                self._begin(each)
-            # What rings may not be committed yet, so it is looked for again soon, and then less.
+            # What rings may not be committed yet, so it is looked for again soon, and then less;
+            # and what ends meanwhile is written together.
             await asyncio.sleep(_SHORTEST_PAUSE_S)
             heard = await self._means.bell.heard(pause)
             pause = _SHORTEST_PAUSE_S if heard or claimed else min(pause * 2, _LONGEST_PAUSE_S)
 
-    async def _claim(self) -> list[Claimed]:
+    async def _turn(self) -> list[Claimed]:
+        """Write what has ended and begin what is due, in one transaction. Returns: what is due."""
+        free = self._free()
+        done, self._done = self._done, []
+        self._turns += 1
+        # Each turn has a name of its own: what a run that is late writes is not taken for the
+        # next one's, which may be this worker's too.
+        owner = f"{self._owner}/{self._turns}"
+        terms = Terms(owner, self._lease, self._patience.pause_after)
+        claimed: list[Claimed] = []
+        try:
+            async with self._means.database.transaction() as connection:
+                if done:
+                    await claims.give_back(connection, done)
+                if any(free.values()) and not self._leaving:
+                    claimed = await claims.claim(connection, terms, **free)
+        except BaseException:
+            # Writing it twice changes nothing; what is never written is delivered again.
+            self._done = [*done, *self._done]
+            raise
+        for each in claimed:
+            task = asyncio.create_task(self._work(each, terms))
+            self._runs[task] = each
+            task.add_done_callback(self._ended)
+        return claimed
+
+    def _free(self) -> dict[str, int]:
         strained = sum(each.strained for each in self._runs.values())
         sound = len(self._runs) - strained
         metrics.WEBHOOK_RUNS.labels("strained").set(strained)
         metrics.WEBHOOK_RUNS.labels("sound").set(sound)
-        free = {
+        return {
             "sound": self._slots - self._strained_slots - sound,
             "strained": self._strained_slots - strained,
         }
-        if not any(free.values()):
-            return []
-        self._claims += 1
-        async with self._means.database.transaction() as connection:
-            return await claims.claim(connection, self._terms(self._claims), **free)
-
-    def _terms(self, number: int) -> Terms:
-        # Each claim has a name of its own: what a run that is late writes is not taken for the
-        # next one's, which may be this worker's too.
-        return Terms(f"{self._owner}/{number}", self._lease, self._patience.pause_after)
-
-    def _begin(self, claimed: Claimed) -> None:
-        task = asyncio.create_task(self._work(claimed, self._terms(self._claims)))
-        self._runs[task] = claimed
-        task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._runs.pop(task, None)
@@ -151,16 +164,7 @@ class Deliverer:
         done = await self._deliver.of(claimed)
         if done.pause is not None:
             await self._ask_for_pause(claimed, done)
-        for pause in (*_WRITE_PAUSES_S, None):
-            try:
-                async with self._means.database.transaction() as connection:
-                    await claims.give_back(connection, terms, claimed, done.written, done.standing)
-            except DependencyDown as error:
-                log.warning("webhooks not written", reason=error.detail)
-                if pause is not None:
-                    await asyncio.sleep(pause)
-            else:
-                return
+        self._done.append(Done(terms, claimed, done.written, done.standing))
 
     async def _ask_for_pause(self, claimed: Claimed, done: Run) -> None:
         """Publish the order to pause; one that is lost is given again after the next failure."""
