@@ -91,7 +91,8 @@ CASES: list[tuple[dict[str, Any], str | None, str]] = [
     ({"kind": {"in": ["k77", "k78"]}}, None, "objects_containing"),
     ({}, "word77", "objects_with_words"),
     ({}, "word77", "objects_with_fragments"),
-    ({"kind": {"prefix": "k77"}}, None, "objects_in_order"),
+    # No index serves it: the collection is walked, in whichever order costs least.
+    ({"kind": {"prefix": "k77"}}, None, "objects_in_order objects_by_change"),
     ({"$created_at": {"gte": "2026-01-01T05:00:00Z"}}, None, "objects_in_order"),
 ]
 
@@ -119,7 +120,7 @@ async def test_the_index_serves_the_filter(  # noqa: PLR0917 - each is a part of
     # The second time it is a prepared statement, whose plan may be made without the values.
     for _ in range(2):
         [(plan,)] = await direct.rows(rows.gpt_id, f"EXPLAIN (FORMAT JSON) {statement}", given)
-    assert index in _indexes(plan)
+    assert _indexes(plan) & set(index.split())
 
 
 ONE = "SELECT 1 FROM tenant_objects o JOIN collections c USING (collection_id) WHERE "
