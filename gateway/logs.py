@@ -129,6 +129,6 @@ def _quieten() -> None:
     server.addFilter(_is_no_handshake)
     # Its debug lines have the headers of WebSockets, and a key may be among them.
     server.setLevel(max(logging.INFO, logging.getLogger().level))
-    for name in ("publisher", "results", "backlog"):
+    for name in ("publisher", "results", "events", "backlog"):
         logger = logging.getLogger(f"gateway.kafka.{name}")
         logger.filters[:] = [RateLimit()]
