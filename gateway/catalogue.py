@@ -126,7 +126,6 @@ _BATCHES: Final = {
     "batch-cancelled": "The batch was cancelled. Make another one.",
     "not-cancelled": "The record says that a batch was cancelled, and it was not.",
     "too-many-documents": "The batch would have more documents than one may have. Make another.",
-    "no-such-batch": "The batch that the record names does not exist, or its tenant was deleted.",
     "path-outside": "The file's path leads out of its archive. Pack it with a plain path.",
     "path-too-long": "The file's path within its archive is longer than is kept. Shorten it.",
     "not-a-file": "It is a link to another file of the archive. Pack the file itself.",
@@ -144,3 +143,13 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {**_HTTP, **_WORK, **_TENANTS, **_OBJECTS, **_INTAKE, **_BATCHES, **_REVIEWS}
 )
 """What each kind of problem means and what to do, in a sentence or two."""
+
+
+def type_uri(code: str) -> str:
+    """Returns: the URI of a kind of problem, which is also the path of its page."""
+    return f"/problems/{code.replace('_', '-')}"
+
+
+def sentence(detail: str) -> str:
+    """Returns: the detail as a sentence: a capital at its beginning, a full stop at its end."""
+    return detail[:1].upper() + detail[1:] + ("" if detail.endswith(".") else ".")

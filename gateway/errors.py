@@ -32,18 +32,9 @@ import math
 from collections.abc import Sequence
 from typing import ClassVar
 
+from gateway.catalogue import sentence, type_uri
 from schemas.api.problems import ApiProblem, RateLimitState
 from schemas.problems import FieldError, Problem
-
-
-def type_uri(code: str) -> str:
-    """Returns: the URI of a kind of problem, which is also the path of its page."""
-    return f"/problems/{code.replace('_', '-')}"
-
-
-def sentence(detail: str) -> str:
-    """Returns: the detail as a sentence: a capital at its beginning, a full stop at its end."""
-    return detail[:1].upper() + detail[1:] + ("" if detail.endswith(".") else ".")
 
 
 class GatewayError(Exception):

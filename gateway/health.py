@@ -13,9 +13,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
+from gateway.catalogue import sentence
 from gateway.database import Row
 from gateway.embedder import MissingModel
-from gateway.errors import Unavailable, sentence
+from gateway.errors import Unavailable
 from gateway.queries import workers
 from gateway.state import State
 from schemas.api.health import Backlog, Breaker, Dependency, Worker

@@ -9,7 +9,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.errors import GatewayError, Malformed, sentence, type_uri
+from gateway.catalogue import sentence, type_uri
+from gateway.errors import GatewayError, Malformed
 from gateway.invalid import invalid_input
 from schemas.api.problems import ApiProblem
 

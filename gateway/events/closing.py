@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.errors import GatewayError, sentence
+from gateway.catalogue import sentence
+from gateway.errors import GatewayError
 
 
 @dataclass(frozen=True, slots=True)

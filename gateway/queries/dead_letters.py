@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import LargeBinary, func, select, tuple_
 
+from gateway.catalogue import type_uri
 from gateway.database import Reader, Row
-from gateway.errors import type_uri
 from gateway.principal import Principal
 from gateway.queries.scope import owned
 from schemas.api.dead_letters import DeadLetter, DeadLetterDetail, DeadLetterPage, LetterFilter

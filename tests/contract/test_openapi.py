@@ -12,8 +12,8 @@ from openapi_spec_validator import validate
 
 from gateway import errors
 from gateway.app import openapi_document
-from gateway.catalogue import KINDS
-from gateway.errors import GatewayError, InvalidInput, type_uri
+from gateway.catalogue import KINDS, type_uri
+from gateway.errors import GatewayError, InvalidInput
 from gateway.openapi import operations, selected
 from streams.parsing.errors import Code
 
