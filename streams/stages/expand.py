@@ -42,6 +42,8 @@ def stage(
     async def expand(message: BatchSourceAdded, work: Work) -> Outcome:
         _check(message, work)
         batch = await _batch(database, message.batch_id, work.gpt_id)
+        if batch is None:
+            return Outcome()  # Its tenant was deleted; what was uploaded goes with that.
         place = Place.model_validate(await parts.before(database, work) or {})
         maker = Maker(ids, work.gpt_id, message.batch_id)
         source = Source(database, files, message, maker, limits)
@@ -83,14 +85,10 @@ def _fitting(part: Part, room: int) -> Part:
     return part
 
 
-async def _batch(database: Database, batch_id: str, gpt_id: str) -> Row[Any]:
-    """Raises: InvalidMessage: there is no such batch (any more)."""
+async def _batch(database: Database, batch_id: str, gpt_id: str) -> Row[Any] | None:
     query = select(BATCHES).where(BATCHES.c.batch_id == batch_id, BATCHES.c.gpt_id == gpt_id)
     async with database.transaction() as connection:
-        row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        raise InvalidMessage("no_such_batch", "The batch that the record names does not exist.")
-    return row
+        return (await connection.execute(query)).one_or_none()
 
 
 def _added(

@@ -1,7 +1,7 @@
 """Forget: remove everything that a deleted GPT has, part by part.
 
-Reads gpt-deleted. Has documents and collections removed by their own stages; removes document
-types, keys and requests, what events, dead letters and steps say, and the object store's prefix.
+Reads gpt-deleted. Has documents and collections removed by their own stages; removes batches,
+document types, keys and requests, what events, dead letters and steps say, and what is stored.
 What stays are tombstones: rows of ids and times, so that no record that comes again is worked off.
 """
 

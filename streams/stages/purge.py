@@ -13,6 +13,7 @@ from schemas.ids import REQUEST, Ids
 from schemas.messages import DeleteDocument, DocumentDeleted
 from schemas.states import SETTLED, Status
 from schemas.tables import (
+    BATCH_ENTRIES,
     CHUNKS,
     CORRECTIONS,
     DEAD_LETTERS,
@@ -116,6 +117,11 @@ def _removals(document_id: str) -> list[Executable]:
         .where(DEAD_LETTERS.c.document_id == document_id)
         .values(record_value=None)
     )
+    entry = (
+        update(BATCH_ENTRIES)
+        .where(BATCH_ENTRIES.c.document_id == document_id)
+        .values(path=None, order=null())
+    )
     tables = (PAGES, CHUNKS, CORRECTIONS, MODEL_ANSWERS, RUNS)
     gone = [delete(table).where(table.c.document_id == document_id) for table in tables]
-    return [*gone, emptied, silenced, answers, letters]
+    return [*gone, emptied, silenced, answers, letters, entry]

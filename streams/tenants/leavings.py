@@ -33,6 +33,9 @@ from schemas.messages import DeleteDocument, Message
 from schemas.states import SETTLED
 from schemas.tables import (
     API_KEYS,
+    BATCH_ENTRIES,
+    BATCH_TALLIES,
+    BATCHES,
     COLLECTIONS,
     DEAD_LETTERS,
     DOCUMENT_TYPES,
@@ -175,6 +178,9 @@ WALKS: Final = (
         ends=_marked,
         follows=_clear_collection,
     ),
+    Walk(BATCHES, ("created_at", "batch_id"), 1000, ends=_removed(BATCHES)),
+    Walk(BATCH_ENTRIES, ("batch_id", "ordinal"), 1000, ends=_removed(BATCH_ENTRIES)),
+    Walk(BATCH_TALLIES, ("batch_id", "state", "label"), 1000, ends=_removed(BATCH_TALLIES)),
     Walk(DOCUMENT_TYPES, ("name",), 1000, ends=_removed(DOCUMENT_TYPES)),
     Walk(API_KEYS, ("created_at", "key_id"), 1000, ends=_removed(API_KEYS)),
     Walk(REQUESTS, ("created_at", "request_id"), 2000, ends=_removed(REQUESTS)),
@@ -200,6 +206,7 @@ WALKS: Final = (
         ends=_silenced,
     ),
 )
-"""Documents and collections go by the stages that remove them otherwise too. Of events the rows
-stay, so that their numbers have no gaps; of dead letters and steps, so that no record that comes
-again is worked off. What they said does not."""
+"""Documents and collections go by the stages that remove them otherwise too. Without its row a
+batch takes nothing and lets nothing in, so its entries go after it. Of events the rows stay, so
+that their numbers have no gaps; of dead letters and steps, so that no record that comes again is
+worked off. What they said does not."""

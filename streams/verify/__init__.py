@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from streams.settings import Settings
-from streams.verify import collections, entries, letters, numbers, objects, runs
+from streams.verify import batches, collections, entries, letters, numbers, objects, runs
 from streams.verify.confirm import PAUSE_S, Confirmation
 from streams.verify.difference import Comparison, Difference, Kind, Look
 from streams.verify.stores import Stores, opened
@@ -21,6 +21,7 @@ COMPARISONS: Final[tuple[Comparison, ...]] = (
     *runs.COMPARISONS,
     *letters.COMPARISONS,
     *numbers.COMPARISONS,
+    *batches.COMPARISONS,
     *entries.COMPARISONS,
     *collections.COMPARISONS,
     *objects.COMPARISONS,

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     DEAD_WITHOUT_LETTER = "dead_without_letter"
     DONE_AND_DEAD = "done_and_dead"
     EVENT_NUMBERS = "event_numbers"
+    BATCH_COUNTS = "batch_counts"
 
 
 REMEDIES: Final[dict[Kind, str]] = {
@@ -46,6 +47,7 @@ REMEDIES: Final[dict[Kind, str]] = {
     Kind.DEAD_WITHOUT_LETTER: "`actionstream replay --stage parse --document ID`",
     Kind.DONE_AND_DEAD: "`actionstream dead-letters discard`: the work was done",
     Kind.EVENT_NUMBERS: "none: readers of events must be told which numbers are missing",
+    Kind.BATCH_COUNTS: "none: the documents are right, what is said of the batch is not",
 }
 """What mends each kind."""
 

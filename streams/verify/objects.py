@@ -16,7 +16,8 @@ from sqlalchemy import Row, func, literal, or_, select
 
 from schemas.ids import DOCUMENT
 from schemas.retention import LONGEST_INPUT
-from schemas.tables import DEAD_LETTERS, DOCUMENTS
+from schemas.states import EntryState
+from schemas.tables import BATCH_ENTRIES, DEAD_LETTERS, DOCUMENTS
 from streams.clients.s3 import StoredObject
 from streams.failures import NOBODY
 from streams.verify.difference import Comparison, Difference, Kind, Look
@@ -27,7 +28,7 @@ _AT_ONCE: Final = 8
 
 
 async def without_row(stores: Stores, look: Look) -> AsyncIterator[Difference]:
-    """Yield objects that no document and no dead letter names."""
+    """Yield objects that no document, no batch and no dead letter names."""
     async for page in _listed(stores, look):
         named = await _named(stores, {each.key for each in page})
         for each in page:
@@ -66,7 +67,7 @@ async def _listed(stores: Stores, look: Look) -> AsyncIterator[Sequence[StoredOb
 
 
 async def _named(stores: Stores, keys: Collection[str]) -> set[str]:
-    """Returns: those of the keys that a document or a dead letter names."""
+    """Returns: those of the keys that a document, a batch's order or a dead letter names."""
     # By the document in the key first: that is an index lookup, and the answer for nearly all.
     owners = {own["document_id"] for key in keys if (own := _OWN.fullmatch(key))}
     rows = await stores.rows(
@@ -76,6 +77,14 @@ async def _named(stores: Stores, keys: Collection[str]) -> set[str]:
         )
     )
     named = {row.s3_key for row in rows}
+    orders = BATCH_ENTRIES.c.order["source"]["key"].astext
+    queued = select(orders.label("s3_key")).where(
+        BATCH_ENTRIES.c.state == EntryState.QUEUED, orders.in_(set(keys) - named)
+    )
+    by_owner = BATCH_ENTRIES.c.document_id.in_(owners)
+    by_tenant = BATCH_ENTRIES.c.gpt_id.in_(_tenants(keys)) & BATCH_ENTRIES.c.released_at.is_(None)
+    for which in (by_owner, by_tenant) if set(keys) - named else ():
+        named |= {row.s3_key for row in await stores.rows(queued.where(which))}
     if rest := set(keys) - named:
         query = select(DOCUMENTS.c.s3_key).where(
             DOCUMENTS.c.gpt_id.in_(_tenants(rest)), DOCUMENTS.c.s3_key.in_(rest)

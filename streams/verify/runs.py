@@ -158,10 +158,10 @@ def _readers(kind: str) -> tuple[str, ...]:
 
 def _runless() -> Select[Any]:
     run = select(RUNS.c.run_id).where(RUNS.c.run_id == DOCUMENTS.c.run_id)
-    # A document that failed before it was received never had the run that it names.
+    # One that failed or was cancelled before it was received never had the run that it names.
     return select(DOCUMENTS.c.document_id, DOCUMENTS.c.gpt_id, DOCUMENTS.c.status).where(
         DOCUMENTS.c.deleted_at.is_(None),
-        DOCUMENTS.c.status != Status.FAILED,
+        DOCUMENTS.c.status.not_in((Status.FAILED, Status.CANCELLED)),
         or_(DOCUMENTS.c.run_id.is_(None), ~run.exists()),
     )
 

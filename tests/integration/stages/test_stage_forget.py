@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Row, Table, func, insert, select, update
 
+from schemas.batches import Add, BatchEntry, ChangeBatch, Many, Open, Prefix
 from schemas.ids import COLLECTION, DOCUMENT
-from schemas.messages import ProcessDocument, PutDocumentType
+from schemas.messages import Link, ProcessDocument, PutDocumentType
 from schemas.tables import (
     API_KEYS,
+    BATCH_ENTRIES,
+    BATCH_TALLIES,
+    BATCHES,
     CHUNKS,
     COLLECTIONS,
     DEAD_LETTERS,
@@ -203,3 +207,22 @@ def test_values_are_json() -> None:
     """A place survives the ledger, which keeps it as JSON."""
     place = leavings.Place(walk=3, after=("2026-11-21 10:00:00.123456+00:00", "doc_1"))
     assert leavings.Place.model_validate(json.loads(place.model_dump_json())) == place
+
+
+async def test_batches_of_a_deleted_gpt_go(world: World, gpt_id: str) -> None:
+    """Batch, entries and tallies are gone, and a source that is listed late adds nothing."""
+    batch_id = world.ids.mint("batch", gpt_id)
+    entry = BatchEntry(source=Link(url="https://example.com/"), path="Secret.pdf")
+    many = Many(source=Prefix(prefix=f"{gpt_id}/inbox/"))
+    message = ChangeBatch(batch_id=batch_id, steps=(Open(), Add(entries=(entry,), many=(many,))))
+    published = await world.send("batches", message, tenant=gpt_id)
+    [source] = [record for record in published if record.topic == "batch-source-added"]
+    await bury(world, gpt_id)
+
+    await forget(world, gpt_id)
+    await world.follow([source])
+
+    for table in (BATCHES, BATCH_ENTRIES, BATCH_TALLIES):
+        assert await count(world, table, gpt_id) == 0, table.name
+    late = await world.send("batches", message, tenant=gpt_id)
+    assert failure(late) == "gpt_disabled"
