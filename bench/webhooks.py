@@ -26,7 +26,8 @@ def main() -> None:
     """Print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=30, help="of each of four phases")
+    parser.add_argument("--rounds", type=int, default=4, help="of a phase of each kind")
+    parser.add_argument("--seconds", type=float, default=15, help="of each phase")
     parser.add_argument("--events", type=float, default=1.0, help="a second and tenant")
     parser.add_argument("--backlog", type=int, default=50, help="events a tenant, all at once")
     given = parser.parse_args()
@@ -45,7 +46,7 @@ async def measure(made: Stack, receiver: Receiver, given: argparse.Namespace) ->
     await _phase(source, receiver, groups["sound"], given.events, 5)
     latencies: dict[str, list[float]] = {kind: [] for kind in groups}
     # In turns, so that what else the machine does meets both alike.
-    for kind in ("sound", "mixed", "sound", "mixed"):
+    for kind in ("sound", "mixed") * given.rounds:
         latencies[kind] += await _phase(source, receiver, groups[kind], given.events, given.seconds)
     drained = await _drain(source, receiver, groups["sound"], given.backlog)
     states = await _states(source)

@@ -15,6 +15,8 @@ from local.servers import kafka, models, opensearch, postgres, s3
 BUCKET = "actionstream"
 #: Of the key that is made here: whoever tries the product, or measures it, is its only client.
 RATE_LIMITS = "key:60000/m,write:60000/m"
+#: Where webhooks of a local run may lead beside the public internet: to whoever tries them out.
+LOOPBACK = '["127.0.0.0/8"]'
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def plan(state: Path, ports: Ports, settings: LocalSettings, *, throwaway: bool 
         **_addresses(ports, secret),
         "ACTIONSTREAM_KEY_ENV": secrets_file.KEY_ENV,
         "ACTIONSTREAM_API_KEY_RATE_LIMITS": RATE_LIMITS,
+        "ACTIONSTREAM_WEBHOOK_ALLOWED_NETWORKS": LOOPBACK,
         "ACTIONSTREAM_POSTGRES_BIN": str(postgres.binaries()),
         "ACTIONSTREAM_BACKUP_TARGET": str(places.backups),
     }

@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import Message
 from standardwebhooks import Webhook
 
+from gateway.settings import GatewaySettings
 from schemas import webhook_secrets
 from schemas.ids import DELIVERY, WEBHOOK, Ids
 from schemas.tables import WEBHOOK_DELIVERIES, WEBHOOKS
@@ -24,11 +25,19 @@ from streams.stage import Record
 from streams.stages import webhooks
 from streams.webhooks.bell import Bell
 from streams.wire import Incoming
-from tests.integration.gateway.conftest import Answer, Bearer, Records, Rows
+from tests.integration.gateway.conftest import Answer, Bearer, Records, Rows, Serve
 
 Working = Callable[[str, Answer], None]
 URL = "https://93.184.216.34/hook"
 NEVER = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+async def url(serve: Serve, gateway_settings: GatewaySettings) -> AsyncIterator[str]:
+    """The URL of a gateway that allows no private network, whatever these surroundings do."""
+    own = gateway_settings.model_copy(update={"webhook_allowed_networks": ()})
+    async with serve(own) as address:
+        yield address
 
 
 @pytest.fixture
