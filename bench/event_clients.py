@@ -1,8 +1,8 @@
 """Many followers of events in one process: raw sockets, and the time at which each event came.
 
 Runs as a process of its own (`python -m bench.event_clients`), takes a plan as JSON on standard
-input, says `ready` once all follow, and gives the times on standard output. It does little more
-than find the numbers of events in what comes, so that it is cheap beside what it measures.
+input, says `ready` once all follow, and writes the times to a file. It does little more than find
+the numbers of events in what comes, so that it is cheap beside what it measures.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import sys
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final, Literal, cast
 
 import uvloop
@@ -39,6 +40,8 @@ class Plan:
     key: str
     streams: int
     events: int
+    result: str
+    """The file that takes what was measured."""
     patience_s: float = 120
 
 
@@ -205,7 +208,7 @@ async def follow(plan: Plan) -> dict[str, object]:
 def main() -> None:
     """Follow what the plan on standard input says."""
     plan = Plan(**json.loads(sys.stdin.readline()))
-    print(json.dumps(uvloop.run(follow(plan))), flush=True)
+    Path(plan.result).write_text(json.dumps(uvloop.run(follow(plan))), encoding="utf-8")
 
 
 def as_line(plan: Plan) -> bytes:

@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -136,13 +137,14 @@ async def measure(
     """Returns: what so many streams of a kind were told, and when."""
     made = teller.made
     gateway = psutil.Process(made.processes["gateway"].pid)
-    before = gateway.memory_info().rss
+    memory = gateway.memory_info().rss
     plan = Plan(
         kind=kind,  # type: ignore[arg-type]
         port=int(made.environment["ACTIONSTREAM_PORT"]),
         key=made.environment["ACTIONSTREAM_API_KEY"],
         streams=streams,
         events=options.events + 1,
+        result=str(made.folder / f"{kind}-{streams}.json"),
     )
     clients = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -150,7 +152,6 @@ async def measure(
         "bench.event_clients",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        limit=2**28,
     )
     if clients.stdin is None or clients.stdout is None:
         raise RuntimeError("the clients have no pipes")
@@ -163,10 +164,11 @@ async def measure(
     await asyncio.sleep(1)
     cpu = sum(gateway.cpu_times()[:2])
     await teller.tell_all(options.events, options.rate)
-    answer = json.loads(await clients.stdout.readline())
+    memory = gateway.memory_info().rss - memory
+    if await clients.wait():
+        raise RuntimeError("the clients failed")
     cpu = sum(gateway.cpu_times()[:2]) - cpu
-    after = gateway.memory_info().rss
-    await clients.wait()
+    answer = json.loads(await asyncio.to_thread(Path(plan.result).read_text))
     numbers = sorted(set(teller.published) - known - {first})
     arrivals = {int(number): times for number, times in answer["arrivals"].items()}
 
@@ -180,7 +182,7 @@ async def measure(
         raw=[since(one, raw.arrivals[one]) for one in numbers if one in raw.arrivals],
         delivered=delivered,
         last=[since(one, max(arrivals[one])) for one in numbers if one in arrivals],
-        kib_per_stream=(after - before) / streams / 1024,
+        kib_per_stream=memory / streams / 1024,
         gateway_cpu_us=cpu / max(1, len(delivered)) * 1e6,
         missing=streams * len(numbers) - len(delivered),
     )

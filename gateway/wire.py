@@ -4,6 +4,7 @@ Each call's scope has the connection beneath it, for streams whose client does n
 """
 
 import asyncio
+import random
 import socket
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final, cast
@@ -91,6 +92,11 @@ class Protocol(HttpToolsProtocol):
 
 class SocketProtocol(WebSocketsSansIOProtocol):
     """Serves one WebSocket."""
+
+    def start_keepalive(self) -> None:
+        """Ping from now on, in a rhythm of its own: all may have come at the same time."""
+        self.ping_interval = _PING_S * random.uniform(0.5, 1)  # noqa: S311 - no secret
+        super().start_keepalive()
 
     async def run_asgi(self) -> None:
         """Run the application; its scope gets the connection."""

@@ -5,6 +5,7 @@ at as well, so that a gateway that hears nothing still delivers.
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -122,7 +123,8 @@ class Hub:
             place=place,
             feed=self._feed(caller.gpt_id, bounds),
             read=self._page,
-            ping_s=self.settings.event_ping.total_seconds(),
+            # All who wait for the same events are not to be pinged at the same time.
+            ping_s=self.settings.event_ping.total_seconds() * random.uniform(0.7, 1),  # noqa: S311
             stall_s=self.settings.event_stall.total_seconds(),
             ends_at=None if lasts_s is None else now + lasts_s,
         )
