@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StrictBool, StringConstraints, model_validator
 
 from schemas.api.documents import Title, TypeName
 from schemas.api.model import Input, Metadata, Output, Text
@@ -93,7 +93,9 @@ class BatchAddition(Input):
     defaults: DocumentData | None = Field(
         default=None, description="What is said of all of them, where nothing else is."
     )
-    close: bool | None = Field(default=None, description="Whether nothing more will be added.")
+    close: StrictBool | None = Field(
+        default=None, description="Whether nothing more will be added."
+    )
 
     @property
     def adds(self) -> bool:

@@ -224,6 +224,7 @@ async def test_a_refusal_is_the_answer(
         ),
         ({"json": {"documents": [LINK], "manifest": [{"path": "a"}]}}, 422, ""),
         ({"json": {"document": [LINK]}}, 422, "/document"),
+        ({"json": {"close": "false"}}, 422, "/close"),
         ({"json": {"documents": [LINK] * 501}}, 422, "/documents"),
         ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400, None),
         ({"content": b"a", "headers": {"Content-Type": "text/plain"}}, 415, None),
