@@ -36,7 +36,8 @@ class Answer:
     """What became of an attempt: a status, or an error where there was none.
 
     `error` is a stable code: private_address, https_only, no_such_host, bad_certificate,
-    unreachable, timeout, broken, bad_url, secret_unreadable, not_taken (a status that is not 2xx).
+    unreachable, timeout, broken, bad_url, not_taken (a status that is not 2xx); secret_unreadable
+    and internal_error are ours.
     """
 
     latency_ms: int

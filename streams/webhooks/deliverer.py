@@ -111,6 +111,10 @@ class Deliverer:
             except DependencyDown as error:
                 log.warning("webhooks wait", dependency=error.dependency, reason=error.detail)
                 claimed, pause = [], _LONGEST_PAUSE_S
+            except Exception:
+                log.exception("bug", of="webhooks")
+                await self._write_singly()
+                claimed, pause = [], _LONGEST_PAUSE_S
             # What rings may not be committed yet, so it is looked for again soon, and then less;
             # and what ends meanwhile is written together.
             await asyncio.sleep(_SHORTEST_PAUSE_S)
@@ -142,6 +146,18 @@ class Deliverer:
             self._runs[task] = each
             task.add_done_callback(self._ended)
         return claimed
+
+    async def _write_singly(self) -> None:
+        """Write what has ended, but for what cannot be written: that is delivered again."""
+        done, self._done = self._done, []
+        for each in done:
+            try:
+                async with self._means.database.transaction() as connection:
+                    await claims.give_back(connection, [each])
+            except DependencyDown:
+                self._done.append(each)
+            except Exception:
+                log.exception("bug", of="webhooks", webhook_id=each.claimed.webhook_id)
 
     def _free(self) -> dict[str, int]:
         strained = sum(each.strained for each in self._runs.values())

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
+import structlog
 
 from schemas.events import EventType
 from schemas.messages import CloudEvent
@@ -18,13 +19,19 @@ from streams.webhooks.claims import Claimed, Delivery, Standing, Written
 from streams.webhooks.client import GONE, Answer, Sender, Way
 from streams.webhooks.patience import Patience
 
+log = structlog.get_logger()
+
 SECONDS: Final = 5.0
 """After it a run begins no other delivery, so that others get its slot."""
 
 SLOW_MS: Final = 2000
 """From it on an answer is slow: at most a quarter of the slots are for endpoints like that."""
 
-_AGENT: Final = "actionstream-webhooks"
+_ABOUT: Final = {
+    "content-type": "application/json",
+    "user-agent": "actionstream-webhooks",
+    "accept-encoding": "identity",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +72,17 @@ class Runs:
         return run
 
     async def _attempt(self, claimed: Claimed, delivery: Delivery, way: Way) -> Answer:
-        body = payload(delivery.event or {})
         try:
             secrets = self.seal.open(claimed.webhook_id, claimed.secrets)
+            body = payload(delivery.event or {})
+            signed = signing.headers(delivery.delivery_id, int(time.time()), body, secrets)
+            answer = await way.post(body, _ABOUT | signed)
         except Unreadable:
             answer = Answer(0, error="secret_unreadable")
-        else:
-            signed = signing.headers(delivery.delivery_id, int(time.time()), body, secrets)
-            about = {"content-type": "application/json", "user-agent": _AGENT}
-            about |= {"accept-encoding": "identity"}
-            answer = await way.post(body, about | signed)
+        except Exception:
+            # It is a failure like others, so that it is neither lost nor repeated without a pause.
+            log.exception("bug", of="webhooks", webhook_id=claimed.webhook_id)
+            answer = Answer(0, error="internal_error")
         metrics.WEBHOOK_ATTEMPTS.labels(answer.error or "delivered").inc()
         metrics.WEBHOOK_SECONDS.observe(answer.latency_ms / 1000)
         return answer

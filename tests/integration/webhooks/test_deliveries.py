@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import httpx2
 import pytest
 
+from schemas.addresses import Address
+from schemas.webhook_secrets import Seal
 from streams.webhooks.client import Sender
 from streams.webhooks.patience import Patience
 from tests.fakes.receiver import Receiver, receiving, status
@@ -299,6 +302,37 @@ async def test_a_worker_that_ends_leaves_its_deliveries_to_others(
     async with world.delivering():
         first, second = (await receiver.until(2))[:2]
     assert first.id == second.id
+
+
+async def test_a_bug_is_a_failure_like_others(world: World, receiver: Receiver) -> None:
+    """Neither lost nor sent for ever; other endpoints are delivered to."""
+
+    class Broken(Sender):
+        async def judged(self, url: httpx2.URL) -> list[Address]:
+            if url.path == "/broken":
+                raise ZeroDivisionError
+            return await Sender.judged(self, url)
+
+    broken = await world.made(receiver.url("/broken"))
+    await world.made(receiver.url("/hook"))
+    await world.happened("document.indexed")
+    sender = Broken(timeout_s=2.0, allowed_networks=LOOPBACK)
+    quick = replace(world.patience, pauses=(0.05,), hold=9)
+    async with world.delivering(sender=sender, patience=quick):
+        [row] = await world.until_states(broken, "failed")
+        [got] = await receiver.until(1)
+    assert (row.error, row.attempts, got.path) == ("internal_error", 2, "/hook")
+
+
+async def test_a_secret_that_cannot_be_read_sends_nothing(world: World, receiver: Receiver) -> None:
+    """As after the key was changed without giving the earlier one."""
+    webhook_id = await world.made(receiver.url("/hook"))
+    await world.happened("document.indexed")
+    other = replace(world, seal=Seal("x" * 32))
+    quick = replace(world.patience, pauses=(0.05,), hold=9)
+    async with other.delivering(patience=quick):
+        [row] = await world.until_states(webhook_id, "failed")
+    assert (row.error, receiver.got) == ("secret_unreadable", [])
 
 
 async def test_an_event_that_is_no_longer_kept_is_skipped(world: World, receiver: Receiver) -> None:
