@@ -1,5 +1,6 @@
 """What all HTTP bodies share: strict inputs, whole outputs."""
 
+import math
 import re
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -35,7 +36,8 @@ def storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value, returned as i
     """Returns: the same JSON value.
 
     Raises:
-        ValueError: a text in it has a NUL or half a surrogate pair, or it nests too deep.
+        ValueError: a text in it has a NUL or half a surrogate pair, a number is none or too large
+            for a double, or it nests too deep.
     """
     _check(value, MAX_JSON_DEPTH)
     return value
@@ -45,6 +47,9 @@ def _check(value: object, depth: int) -> None:
     if isinstance(value, str):
         if UNSTORABLE.search(value):
             raise ValueError("remove the NUL character or unpaired surrogate; it cannot be stored")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("send a number that a double can hold, or null; this is none in JSON")
     elif isinstance(value, dict | list | tuple):
         if depth == 0:
             raise ValueError(f"nests deeper than {MAX_JSON_DEPTH} levels")

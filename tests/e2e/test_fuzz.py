@@ -100,7 +100,14 @@ def cursors(callers: list[Caller]) -> list[str]:
     return [page.json()["next_cursor"] for page in pages]
 
 
-LISTS = ("/v1/documents", "/v1/dead-letters", "{c}", "{c}/diary/objects", "/v1/search?q=x")
+LISTS = (
+    "/v1/documents",
+    "/v1/batches",
+    "/v1/dead-letters",
+    "{c}",
+    "{c}/diary/objects",
+    "/v1/search?q=x",
+)
 
 
 @given(path=st.sampled_from(LISTS), cursor=st.text(max_size=64))
@@ -308,6 +315,7 @@ def _writes(caller: Caller) -> list[tuple[str, str]]:
         ("POST", caller.tenant.collections),
         ("PUT", "/v1/document-types/made_up"),
         ("POST", "/v1/documents"),
+        ("POST", "/v1/batches"),
         ("POST", "/v1/search"),
     ]
 

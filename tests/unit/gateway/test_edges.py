@@ -94,6 +94,13 @@ def test_depth_is_bounded() -> None:
         storable(nested)
 
 
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_what_is_no_number_in_json_is_refused(number: float) -> None:
+    """It would be stored as null, which is not what was sent."""
+    with pytest.raises(ValidationError, match="double"):
+        UploadOptions(metadata={"a": [number]})
+
+
 @pytest.mark.parametrize(("stored", "answered"), [(412, 412), (422, 422), (200, 500), (0, 500)])
 def test_a_stored_problem_keeps_its_status(stored: int, answered: int) -> None:
     """A worker's problem becomes the answer; a status that is none of an error becomes 500."""
