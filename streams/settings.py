@@ -18,6 +18,8 @@ from schemas.settings import (
     StorageSettings,
     WebhookSettings,
 )
+from streams.limits import LimitSettings
+from streams.parsing.settings import ParserSettings
 
 HEADROOM = timedelta(seconds=5)
 """How far every hard timeout stays below the rebalance timeout.
@@ -101,6 +103,8 @@ class BackupSettings(LogSettings, StorageSettings, MetricsSettings):
 
 
 class Settings(
+    LimitSettings,
+    ParserSettings,
     SharedSettings,
     KeySettings,
     WebhookSettings,
@@ -217,21 +221,6 @@ class Settings(
         default=20, ge=1, description="Dead letters that one request sends again in a second."
     )
 
-    max_objects_per_gpt: int = Field(
-        default=5_000_000,
-        ge=0,
-        description="Objects that a GPT may hold in all its collections, where it has no limit of "
-        "its own.",
-    )
-    max_bytes_per_gpt: int = Field(
-        default=10 * 1024**3,
-        ge=0,
-        description="Bytes of JSON that a GPT's objects may have together, where it has no limit "
-        "of its own; earlier versions are not counted.",
-    )
-    max_collections_per_gpt: int = Field(
-        default=200, ge=0, description="Collections that a GPT may have."
-    )
     keep_tombstones_days: int = Field(
         default=30,
         ge=1,
@@ -271,42 +260,12 @@ class Settings(
         description="An endpoint that took nothing for so long is paused.",
     )
 
-    max_batch_documents: int = Field(
-        default=1_000_000, ge=1, description="Documents that a batch takes."
-    )
-
-    max_archive_files: int = Field(
-        default=20_000, ge=1, description="Files of an archive that is added to a batch."
-    )
-    max_archive_bytes: int = Field(
-        default=1024**3, ge=1024, description="Bytes of an archive that is added to a batch."
-    )
-    max_unpacked_bytes: int = Field(
-        default=10 * 1024**3, ge=1024, description="Bytes of such an archive's files, unpacked."
-    )
-
     event_retention: timedelta = Field(
         default=timedelta(days=30),
         ge=timedelta(days=1),
         description="How long events stay; a tenant's latest one stays longer.",
     )
 
-    parse_processes: int = Field(default=1, ge=1, description="Parser processes a worker.")
-    parse_timeout: timedelta = Field(
-        default=timedelta(seconds=60), description="Hard limit of one bout of parsing."
-    )
-    parse_memory_bytes: int = Field(
-        default=3 * 1024**3, ge=256 * 1024**2, description="Memory limit of a parser process."
-    )
-    ocr_engine: str = Field(
-        default="auto",
-        pattern="^(auto|rapidocr|tesseract|vote|none)$",
-        description="OCR engine; `auto` takes the best that is installed.",
-    )
-    max_document_bytes: int = Field(
-        default=100 * 1024**2, ge=1024, description="Largest document taken in."
-    )
-    max_pages: int = Field(default=2000, ge=1, description="Most pages of one document.")
     fetch_timeout: timedelta = Field(
         default=timedelta(seconds=30), description="Whole time allowed for fetching a link."
     )

@@ -85,6 +85,8 @@ def sections() -> Sequence[Section]:
     from gateway.settings import GatewaySettings
     from local.environment import LocalSettings
     from schemas import settings as shared
+    from streams.limits import LimitSettings
+    from streams.parsing.settings import ParserSettings
     from streams.settings import BackupSettings, ConsumerSettings, MetricsSettings, Settings
 
     both = (
@@ -119,8 +121,10 @@ def sections() -> Sequence[Section]:
             "Workers",
             "`actionstream worker` and `actionstream migrate`.",
             Settings,
-            (*both, ConsumerSettings),
+            (*both, ConsumerSettings, LimitSettings, ParserSettings),
         ),
+        Section("Limits", "Workers.", LimitSettings),
+        Section("Parsing", "Workers.", ParserSettings),
         Section("Backups", "`actionstream backup`.", BackupSettings, (*both, Settings)),
         Section("Command line", "Commands that call the gateway.", CommandLineSettings),
         Section(
