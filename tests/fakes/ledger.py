@@ -27,11 +27,15 @@ class Row:
 
 @dataclass
 class FakeLedger:
-    """`written` are the statements that took effect; `deleted` the ids that bear a tombstone."""
+    """`written` are the statements that took effect, `moved` the documents that batches counted.
+
+    `deleted` are the ids that bear a tombstone.
+    """
 
     lease_seconds: float = 15.0
     rows: dict[StepKey, Row] = field(default_factory=dict)
     written: list[Any] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
     clock: Callable[[], float] = time.monotonic
 
@@ -99,6 +103,7 @@ class FakeLedger:
             row.attempt = attempt + 1
             row.failures += ending.wait.failed
         self.written.extend(ending.statements)
+        self.moved.extend(ending.moved)
         return ending
 
     def _ours(self, key: StepKey, claim: Claimed) -> Row | None:
