@@ -39,6 +39,7 @@ class Batch:
 
     world: World
     batch_id: str = ""
+    subject: str | None = None
     results: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -47,7 +48,7 @@ class Batch:
     async def change(self, *steps: Any) -> list[Record]:
         """Send a record with these steps. Returns: what it published, its answer apart."""
         message = ChangeBatch(batch_id=self.batch_id, steps=steps)
-        published = await self.world.send("batches", message)
+        published = await self.world.send("batches", message, subject=self.subject)
         self.results.append(body(published, "results"))
         return [record for record in published if record.topic != "results"]
 

@@ -3,12 +3,12 @@
 import asyncio
 
 from schemas.batches import Add, BatchEntry, Close, Open, Retry
-from schemas.messages import StoredFile
-from schemas.tables import EVENTS
+from schemas.messages import DeleteDocument, StoredFile
+from schemas.tables import DOCUMENTS, EVENTS
 from tests.fakes.models import FakeModels
 from tests.integration.stages.batching import Batch
-from tests.integration.stages.conftest import TEXT, World, reply, sources
-from tests.integration.stages.test_stage_letters import broken
+from tests.integration.stages.conftest import TENANT, TEXT, World, reply, sources
+from tests.integration.stages.test_stage_letters import broken, letter, redrive
 
 
 async def test_a_batch_goes_through(world: World) -> None:
@@ -148,3 +148,72 @@ async def test_what_is_refused_changes_nothing(world: World) -> None:
         await other.change(Add(entries=(more,) * 500))
     assert await other.refused(Add(entries=(more,))) == (403, "too_many_documents")
     assert await other.counts() == {("queued", ""): 1000}
+
+
+async def test_a_redrive_of_one_document_is_no_closing(world: World) -> None:
+    """It takes one from failed; the batch is closed until it ends, and nothing is told again."""
+    world.models = FakeModels(broken)
+    batch = await Batch(world).opened(TEXT)
+    await batch.worked()
+    [entry] = await batch.entries()
+    world.models = FakeModels(reply)
+
+    again = await redrive(world, (await letter(world, entry.document_id)).dead_letter_id)
+    assert await batch.counts() == {("processing", ""): 1}
+    assert (await batch.row()).state == "closed"
+    await world.follow(again)
+
+    assert await batch.counts() == {("completed", "receipt"): 1}
+    assert (await batch.row()).state == "completed"
+    assert (await batch.told()).count("batch.completed") == 1
+
+
+async def test_a_document_whose_bytes_came_late(world: World) -> None:
+    """Retried, it has the name and the bytes that its failure could not store."""
+    batch = Batch(world)
+    key = f"{TENANT}/inbox/{world.request()}"
+    entry = BatchEntry(source=StoredFile(key=key), filename="late.txt", metadata={"a": 1})
+    await batch.change(Open(), Add(entries=(entry,)), Close())
+    await batch.worked()
+    assert await batch.counts() == {("failed", "no_such_object"): 1}
+    await world.store.put(key, TEXT.encode(), content_type="text/plain")
+
+    await world.follow(await batch.change(Retry(by="someone")))
+
+    assert await batch.counts() == {("completed", "receipt"): 1}
+    [document] = await batch.rows(DOCUMENTS)
+    assert (document.s3_key, document.filename, document.metadata) == (key, "late.txt", {"a": 1})
+
+
+async def test_documents_that_change_afterwards(world: World) -> None:
+    """A corrected type, a new run and a deletion are counted, and told by no new end."""
+    batch = await Batch(world).opened(TEXT, TEXT)
+    await batch.worked()
+    first, second = [entry.document_id for entry in await batch.entries()]
+
+    await world.amend(first, type="invoice")
+    assert await batch.counts() == {("completed", "invoice"): 1, ("completed", "receipt"): 1}
+    again = await world.reprocess(second)
+    assert await batch.counts() == {("completed", "invoice"): 1, ("processing", ""): 1}
+    world.models = FakeModels(broken)
+    await world.follow(again)
+    await world.follow(await world.send("delete", DeleteDocument(document_id=first)))
+
+    assert await batch.counts() == {("cancelled", ""): 1, ("failed", "no_sense"): 1}
+    assert (await batch.row()).state == "completed"
+    assert (await batch.told()).count("batch.completed") == 1
+    assert [entry.path for entry in await batch.entries()] == [None, None]
+
+
+async def test_another_end_users_batch_is_not_found(world: World) -> None:
+    """Who comes for an end user changes that one's batches only; a plain key changes all."""
+    batch = Batch(world, subject="alice")
+    await batch.change(Open())
+    other, plain = Batch(world, batch.batch_id, "bob"), Batch(world, batch.batch_id)
+
+    assert await other.refused(Close()) == (404, "not_found")
+    await plain.change(Close())
+
+    rows = [row for row in await batch.rows(EVENTS) if row.object_id == batch.batch_id]
+    assert {row.subject for row in rows} == {"alice"}
+    assert (await batch.row()).state == "completed"
