@@ -23,7 +23,6 @@ from streams.webhooks import due
 from streams.webhooks.bell import Bell
 
 NAME: Final = "notify"
-_MOST: Final = 200
 
 # Locked, so that no run of deliveries ends between this and the commit without seeing them.
 _ENDPOINTS: Final = """
@@ -64,7 +63,6 @@ def stage(ids: Ids, bell: Bell) -> BatchStage[CloudEvent]:
         NAME,
         topics.EVENTS,
         notify,
-        most=_MOST,
         scope=Scope.NOTHING,
         ordered=False,
         run_field="id",
