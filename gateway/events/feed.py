@@ -18,6 +18,7 @@ from gateway.events.event import Event
 from gateway.queries import events as queries
 
 KEPT: Final = 512
+KEPT_CHARS: Final = 1024**2
 KEPT_S: Final = 10.0
 _READ: Final = 200
 """Events of one read; those that follow are the next one's."""
@@ -51,6 +52,7 @@ class Feed:
         self._direct = direct
         self._came = came
         self._recent: deque[Event] = deque()
+        self._chars = 0
         self._read_at = 0.0
         self._stale = False
         self._task: asyncio.Task[None] | None = None
@@ -75,6 +77,7 @@ class Feed:
         """Forget what all but the slowest have had for a while."""
         if self._recent and now - self._read_at > KEPT_S:
             self._recent.clear()
+            self._chars = 0
             self.floor = self.head
 
     def close(self) -> None:
@@ -100,9 +103,12 @@ class Feed:
             return
         for event in found:
             self._came(event)
+            self._chars += len(event.json)
         self._recent.extend(found)
-        while len(self._recent) > KEPT:
-            self.floor = self._recent.popleft().sequence
+        while len(self._recent) > KEPT or self._chars > KEPT_CHARS:
+            oldest = self._recent.popleft()
+            self._chars -= len(oldest.json)
+            self.floor = oldest.sequence
         self.head = found[-1].sequence
         self._read_at = time.monotonic()
         for stream in self.streams:

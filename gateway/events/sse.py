@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.events.closing import GONE, Closed, Closing
+from gateway.events.event import Event
 from gateway.events.hub import Hub
 from gateway.events.stream import Stream
 from gateway.wire import connection_of
@@ -33,6 +34,7 @@ class EventStream(Response):
         self.headers["X-Accel-Buffering"] = "no"
         self._hub = hub
         self._stream = stream
+        self._told = stream.place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until there is a reason to end."""
@@ -55,22 +57,26 @@ class EventStream(Response):
 
     async def _send_all(self, send: Send) -> None:
         """Raises: Closed: in the end."""
-        stream, places = self._stream, self._stream.places
+        stream = self._stream
         text = f"retry: {random.randint(*_RETRY_MS)}\n{_place(stream)}\n"  # noqa: S311 - no secret
-        piece, told = text.encode(), stream.place
+        piece = text.encode()
         while True:
             stream.blocked()
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             stream.moved()
-            events = await stream.next()
-            if events:
-                piece = b"".join([event.frame(places) for event in events])
-                self._hub.sent(stream.kind, len(events))
-                told = events[-1].sequence
-            else:
-                # Whoever comes back need not go through what was not wanted again.
-                moved = _place(stream) if stream.place != told else ""
-                piece, told = f": ping\n{moved}\n".encode(), stream.place
+            piece = self._piece(await stream.next())
+
+    def _piece(self, events: list[Event]) -> bytes:
+        """Returns: what these are sent as, or a sign of life where there are none."""
+        stream, told = self._stream, self._told
+        self._told = stream.place
+        if events:
+            self._hub.sent(stream.kind, len(events))
+            self._told = events[-1].sequence
+            return b"".join([event.frame(stream.places) for event in events])
+        # Whoever comes back need not go through what was not wanted again.
+        moved = _place(stream) if stream.place != told else ""
+        return f": ping\n{moved}\n".encode()
 
 
 def _place(stream: Stream) -> str:

@@ -19,7 +19,9 @@ from gateway.principal import Principal
 from gateway.queries.events import Page
 
 AT_ONCE: Final = 100
-"""Events handed over in one piece: some 70 kB."""
+CHARS_AT_ONCE: Final = 32 * 1024
+"""Events handed over in one piece, and their length unless a single one is longer: what a client
+that does not read costs beside the buffer of its connection."""
 
 _TROUBLE_S: Final = 1.0
 _log = structlog.get_logger("gateway.events")
@@ -126,13 +128,15 @@ class Stream:
     async def _found(self, most: int) -> list[Event]:
         if self.place < self.feed.floor:
             return await self._read_alone(most)
-        wanted, found = self.wanted, []
+        wanted, chars = self.wanted, 0
+        found: list[Event] = []
         for event in self.feed.behind(self.place):
-            self.place = event.sequence
             if wanted.takes(event.type, event.end_user, event.object_id, event.batch_id):
-                found.append(event)
-                if len(found) == most:
+                chars += len(event.json)
+                if len(found) == most or (found and chars > CHARS_AT_ONCE):
                     break
+                found.append(event)
+            self.place = event.sequence
         return found
 
     async def _read_alone(self, most: int) -> list[Event]:
@@ -145,5 +149,16 @@ class Stream:
             _log.warning("events unreadable", gpt_id=self.feed.gpt_id, error=error.detail)
             await asyncio.sleep(_TROUBLE_S)
             return []
-        self.place = page.upto
-        return page.events
+        fitting = _fitting(page.events)
+        self.place = page.upto if len(fitting) == len(page.events) else fitting[-1].sequence
+        return fitting
+
+
+def _fitting(events: list[Event]) -> list[Event]:
+    """Returns: as many of them as go in one piece, and at least one."""
+    chars = 0
+    for place, event in enumerate(events):
+        chars += len(event.json)
+        if place and chars > CHARS_AT_ONCE:
+            return events[:place]
+    return events

@@ -1,6 +1,7 @@
 """Streams of events: what is wanted, where a client is, how it is fed, and how it ends."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from gateway.events.event import Event
 from gateway.events.feed import KEPT, Feed
 from gateway.events.places import Bounds, Places
 from gateway.events.seats import Seats
-from gateway.events.stream import Stream
+from gateway.events.stream import CHARS_AT_ONCE, Stream
 from gateway.events.wanted import Wanted
 from gateway.metrics import Metrics
 from gateway.principal import Principal
@@ -33,7 +34,8 @@ def told(number: int, kind: str = "document.parsed", **more: Any) -> tuple[Any, 
     """A row of `events`."""
     end_user, object_id = more.get("end_user"), more.get("object_id", "doc_1")
     now = datetime.now(UTC)
-    return (number, f"evt_{number}", kind, end_user, object_id, None, None, None, {}, now)
+    data = more.get("data", {})
+    return (number, f"evt_{number}", kind, end_user, object_id, None, None, None, data, now)
 
 
 @dataclass
@@ -62,7 +64,9 @@ class Rows:
 
     @staticmethod
     def _row(one: Event) -> tuple[Any, ...]:
-        return told(one.sequence, one.type, end_user=one.end_user, object_id=one.object_id)
+        data = json.loads(one.json)["data"]
+        more = {"end_user": one.end_user, "object_id": one.object_id, "data": data}
+        return told(one.sequence, one.type, **more)
 
     async def page(self, _tenant: str, chosen: Wanted, since: int, limit: int) -> Page:
         """What a stream reads that is behind its feed."""
@@ -182,6 +186,29 @@ async def test_a_slow_stream_costs_no_memory(table: Rows) -> None:
     while len(found) < KEPT + 300:
         found += numbers(await stream.next())
     assert found == list(range(1, KEPT + 301))
+
+
+@pytest.mark.parametrize("head", [0, 80])
+async def test_large_events_come_in_small_pieces(table: Rows, head: int) -> None:
+    """Fed or read alone: one piece is bounded, and nothing is left out between two."""
+    table.tell(*["document.failed"] * 80, data={"detail": "x" * 2000})
+    feed = feed_of(table, head=head)
+    stream = stream_of(table, feed)
+    feed.wake()
+    await until(lambda: feed.head == 80)
+    found: list[int] = []
+    while len(found) < 80:
+        piece = await stream.next()
+        assert sum(len(one.json) for one in piece) <= CHARS_AT_ONCE
+        found += numbers(piece)
+    assert found == list(range(1, 81))
+
+
+async def test_one_event_that_is_larger_than_a_piece_comes_alone(table: Rows) -> None:
+    """Nothing is so large that it stops a stream."""
+    table.tell("document.failed", "document.failed", data={"detail": "x" * 2 * CHARS_AT_ONCE})
+    stream = stream_of(table, feed_of(table, head=2))
+    assert [numbers(await stream.next()) for _ in range(2)] == [[1], [2]]
 
 
 async def test_a_read_that_fails_loses_nothing(table: Rows) -> None:
