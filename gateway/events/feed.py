@@ -95,6 +95,8 @@ class Feed:
         except Unavailable as error:
             # The hub looks again within seconds.
             _log.warning("events unreadable", gpt_id=self.gpt_id, error=error.detail)
+        except Exception:  # noqa: BLE001 - nobody waits for this task, so it is said here
+            _log.exception("events were not read", gpt_id=self.gpt_id)
         finally:
             self._task = None
 

@@ -131,6 +131,8 @@ class Hub:
         stream.moved()
         stream.feed.streams.add(stream)
         self._streams.add(stream)
+        if self.draining:
+            stream.close(DRAINING)
         return stream
 
     def release(self, stream: Stream) -> None:
@@ -140,7 +142,6 @@ class Hub:
         feed = stream.feed
         feed.streams.discard(stream)
         if not feed.streams and self._feeds.get(feed.gpt_id) is feed:
-            feed.close()
             del self._feeds[feed.gpt_id]
         if stream.closing is not None:
             self._metrics.event_streams_closed.labels(stream.kind, stream.closing.reason).inc()

@@ -72,7 +72,8 @@ class Stream:
                     return found
                 continue
             if self.ends_at is not None and loop.time() >= self.ends_at:
-                raise Closed(OVER)
+                self.close(OVER)
+                continue
             if self._ping_due:
                 self._ping_due = False
                 return []

@@ -292,6 +292,7 @@ async def test_a_stream_of_some_seconds_hands_over_what_is_there(table: Rows) ->
     with pytest.raises(Closed) as ended:
         await stream.next()
     assert ended.value.closing.reason == "wait_over"
+    assert stream.closing is ended.value.closing
 
 
 async def test_a_stream_that_fell_behind_what_is_kept_is_told(table: Rows) -> None:
