@@ -11,7 +11,6 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas import topics
-from schemas.events import EventType
 from schemas.ids import WEBHOOK, Ids
 from schemas.webhooks import (
     ChangeWebhook,
@@ -24,7 +23,7 @@ from schemas.webhooks import (
 )
 from streams import failures
 from streams.errors import Refused
-from streams.stage import BatchStage, Event, Taken, Verdict, Work
+from streams.stage import BatchStage, Taken, Verdict, Work
 from streams.stages.notify import delivery_of_test
 from streams.webhooks import again, changes
 from streams.webhooks.bell import Bell
@@ -84,5 +83,4 @@ class _Changer:
                 return await again.redeliver(connection, row, change)
             case TestWebhook():
                 delivery_id = delivery_of_test(self.ids, work.gpt_id, work.request_id)
-                told = Event(EventType.WEBHOOK_TEST, {"note": "a test"}, webhook_id)
-                return Change({"delivery_id": delivery_id}, (told,))
+                return changes.tested(row, delivery_id)

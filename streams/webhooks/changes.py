@@ -133,7 +133,7 @@ async def edit(connection: AsyncConnection, row: Row[Any], change: UpdateWebhook
     }
     if change.secret is not None:
         result |= {"secret_digest": digest(b64decode(change.secret))}
-    return Change(result, (Event(EventType.WEBHOOK_UPDATED, told, row.webhook_id),))
+    return Change(result, (_event(EventType.WEBHOOK_UPDATED, row, told),))
 
 
 async def pause(connection: AsyncConnection, row: Row[Any], change: PauseWebhook) -> Change:
@@ -155,8 +155,7 @@ async def pause(connection: AsyncConnection, row: Row[Any], change: PauseWebhook
         "reason": change.reason,
         "failures": change.failures,
     }
-    event = Event(EventType.WEBHOOK_PAUSED, told, row.webhook_id)
-    return Change({"paused": True}, (event,))
+    return Change({"paused": True}, (_event(EventType.WEBHOOK_PAUSED, row, told),))
 
 
 async def remove(connection: AsyncConnection, row: Row[Any], _: DeleteWebhook) -> Change:
@@ -170,8 +169,13 @@ async def remove(connection: AsyncConnection, row: Row[Any], _: DeleteWebhook) -
         delete(WEBHOOK_DELIVERIES).where(table.delivery_id.in_(some.limit(_AT_ONCE)))
     )
     await connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.webhook_id == row.webhook_id))
-    event = Event(EventType.WEBHOOK_DELETED, {"url": row.url}, row.webhook_id)
-    return Change(result, (event,))
+    return Change(result, (_event(EventType.WEBHOOK_DELETED, row, {"url": row.url}),))
+
+
+def tested(row: Row[Any], delivery_id: str) -> Change:
+    """Have a test delivered, which `notify` enters as it does all events."""
+    told = _event(EventType.WEBHOOK_TEST, row, {"note": "a test of this endpoint"})
+    return Change({"delivery_id": delivery_id}, (told,))
 
 
 async def shown(connection: AsyncConnection, webhook_id: str) -> dict[str, Any]:
@@ -179,6 +183,11 @@ async def shown(connection: AsyncConnection, webhook_id: str) -> dict[str, Any]:
     query = select(*_SHOWN).where(WEBHOOKS.c.webhook_id == webhook_id)
     row = (await connection.execute(query)).mappings().one()
     return {"webhook": {name: _plain(value) for name, value in row.items()}}
+
+
+def _event(kind: EventType, row: Row[Any], told: dict[str, JsonValue]) -> Event:
+    # It is its owner's, whoever asked for the change.
+    return Event(kind, told, row.webhook_id, subject=row.subject)
 
 
 def _given(row: Row[Any], change: UpdateWebhook) -> dict[str, Any]:

@@ -145,6 +145,12 @@ class World:
         async with self.database.transaction() as connection:
             await connection.execute(table.delete().where(table.c.event_id == event.id))
 
+    async def subjects_of_events(self, object_id: str) -> set[str | None]:
+        """Returns: whose the events about this object are."""
+        query = select(EVENTS.c.subject).where(EVENTS.c.object_id == object_id)
+        async with self.database.transaction() as connection:
+            return {row.subject for row in await connection.execute(query)}
+
     async def asked(self) -> bool:
         """Returns: whether the deliverer has published anything."""
         return bool(self.publisher.records)

@@ -109,6 +109,18 @@ async def test_a_test_goes_first_and_is_tried_once(world: World, receiver: Recei
     assert (await world.row(webhook_id)).failures == 0
 
 
+async def test_an_endpoint_of_an_end_user_is_tested_by_the_tenant(
+    world: World, receiver: Receiver
+) -> None:
+    """What is told of it is that end user's, whoever asked."""
+    webhook_id = await world.made(receiver.url("/hook"), subject="anna")
+    async with world.delivering():
+        result = await world.done(webhook_id, {"do": "test"})
+        [got] = await receiver.until(1)
+    assert got.id == result["delivery_id"]
+    assert await world.subjects_of_events(webhook_id) == {"anna"}
+
+
 async def test_failed_deliveries_are_sent_again_by_hand(world: World, receiver: Receiver) -> None:
     """One by its id, or all of a time that failed; each with all its attempts."""
     webhook_id = await world.made(receiver.url("/hook"))
