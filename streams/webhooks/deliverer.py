@@ -97,7 +97,7 @@ class Deliverer:
             await asyncio.wait({task})
             if self._runs:
                 await asyncio.wait(self._runs, timeout=_LEAVE_S)
-            for each in self._runs:
+            for each in tuple(self._runs):
                 each.cancel()
             # What is not written now is delivered again.
             with suppress(DependencyDown):
