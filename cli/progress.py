@@ -1,5 +1,6 @@
 """How a batch on its way is shown: bars on a terminal, else a line now and then."""
 
+import math
 import time
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -12,6 +13,8 @@ from cli.client import Json
 _LINE_EVERY_S: Final = 5.0
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
+_LARGER: Final = 3
+"""Of so many the next larger unit is used."""
 
 
 class Shown(Protocol):
@@ -143,8 +146,8 @@ def outlook(batch: Json) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """Returns: an interval of seconds as people say it, such as `40 to 70 s` or `2 to 3 min`."""
+    """Returns: an interval of seconds, rounded outwards, such as `40 to 70 s` or `2 to 4 min`."""
     for unit, size in (("h", _HOUR_S), ("min", _MINUTE_S)):
-        if high >= 2 * size:
-            return f"{low / size:.0f} to {high / size:.0f} {unit}"
-    return f"{low:.0f} to {high:.0f} s"
+        if high >= _LARGER * size:
+            return f"{math.floor(low / size)} to {math.ceil(high / size)} {unit}"
+    return f"{math.floor(low)} to {math.ceil(high)} s"

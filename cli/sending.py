@@ -108,7 +108,8 @@ class Sending:
                 # Of some contents there may be thousands of copies.
                 if known.issuperset(some):
                     break
-        self._told("looked up", len(first), len(first))
+        if first:
+            self._told("looked up", len(first), len(first))
         return [file for file in files if first[file.sha256] is file and file.sha256 not in known]
 
     def _new(self) -> Json:

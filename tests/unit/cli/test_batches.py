@@ -274,13 +274,13 @@ def test_bars_have_pace_and_time_left(gateway: FakeBatches, screen: Console) -> 
     with Bars(screen) as shown:
         shown.step("uploaded", 1, 2)
         shown.stands(gateway.opened().call("GET", "/v1/batches/batch_1"))
-    assert "30 a minute, 2 to 5 min left" in printed(screen)
+    assert "30 a minute, 1 to 5 min left" in printed(screen)
 
 
 @pytest.mark.parametrize(
     ("low", "high", "text"),
-    [(5, 40, "5 to 40 s"), (100, 300, "2 to 5 min"), (3000, 9000, "1 to 2 h")],
+    [(5.9, 39.2, "5 to 40 s"), (100, 300, "1 to 5 min"), (3700, 10_900, "1 to 4 h")],
 )
 def test_intervals_are_readable(low: float, high: float, text: str) -> None:
-    """In the unit that fits the longer one."""
+    """In the unit that fits the longer one, and never narrower than they are."""
     assert span(low, high) == text
