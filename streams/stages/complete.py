@@ -56,11 +56,11 @@ def stage(database: Database) -> Stage[DocumentIndexed]:
         told: dict[str, JsonValue] = {
             name: result[name] for name in ("run_id", "type", "confidence", "page_count")
         }
-        events = [Event(EventType.DOCUMENT_INDEXED, told)]
+        events = [Event(EventType.DOCUMENT_INDEXED, told, batch_id=row.batch_id)]
         # By the row: a later run's records do not name the batch.
         moved = () if row.batch_id is None else (message.document_id,)
         if run.needs_review:
-            events.append(Event(EventType.DOCUMENT_NEEDS_REVIEW, told))
+            events.append(Event(EventType.DOCUMENT_NEEDS_REVIEW, told, batch_id=row.batch_id))
         return Outcome(statements, (output,), events=events, moved=moved)
 
     return Stage("complete", topics.DOCUMENT_INDEXED, complete, claim=Claim.AT_COMMIT)

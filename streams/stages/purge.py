@@ -40,7 +40,7 @@ def stage(
 
     async def purge(message: DocumentDeleted, work: Work) -> Outcome:
         document_id = message.document_id
-        query = select(DOCUMENTS.c.chunk_count, DOCUMENTS.c.s3_key).where(
+        query = select(DOCUMENTS.c.chunk_count, DOCUMENTS.c.s3_key, DOCUMENTS.c.batch_id).where(
             DOCUMENTS.c.document_id == document_id
         )
         children = select(DOCUMENTS.c.document_id).where(DOCUMENTS.c.parent_id == document_id)
@@ -59,7 +59,7 @@ def stage(
         return Outcome(
             (*_removals(document_id), settled),
             (*(_delete(child, work, ids) for child in attached), output),
-            events=(Event(EventType.DOCUMENT_DELETED),),
+            events=(Event(EventType.DOCUMENT_DELETED, batch_id=row.batch_id),),
         )
 
     return Stage(

@@ -69,7 +69,7 @@ def stage(database: Database, ids: Ids) -> Stage[ReprocessDocument]:
         return Outcome(
             (run.on_conflict_do_nothing(), *start.statements, document),
             (start.first,),
-            events=(Event(EventType.DOCUMENT_RESTARTED, told),),
+            events=(Event(EventType.DOCUMENT_RESTARTED, told, batch_id=row.batch_id),),
             moved=(message.document_id,),
         )
 

@@ -72,7 +72,7 @@ def stage(database: Database) -> Stage[DecideReview]:
         return Outcome(
             (guard, *corrected, kept.on_conflict_do_nothing(), settled),
             (Output(topics.DOCUMENT_UPDATED, message.document_id, updated), output),
-            events=(Event(EventType.DOCUMENT_REVIEWED, told),),
+            events=(Event(EventType.DOCUMENT_REVIEWED, told, batch_id=row.batch_id),),
             moved=() if message.type is None else (message.document_id,),
         )
 

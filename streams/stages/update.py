@@ -44,11 +44,11 @@ def stage(database: Database) -> Stage[UpdateDocument]:
         )
         given = corrections.given(message.fields, message.type)
         corrected = corrections.entries(work, message.document_id, message.by, given, machine)
-        events = [Event(EventType.DOCUMENT_UPDATED, {"version": version})]
+        events = [Event(EventType.DOCUMENT_UPDATED, {"version": version}, batch_id=row.batch_id)]
         if given:
             names: list[JsonValue] = [*sorted(given)]
             told: dict[str, JsonValue] = {"version": version, "fields": names}
-            events.append(Event(EventType.DOCUMENT_CORRECTED, told))
+            events.append(Event(EventType.DOCUMENT_CORRECTED, told, batch_id=row.batch_id))
         updated = DocumentUpdated(document_id=message.document_id, version=version)
         return Outcome(
             (guard, *corrected, settled),
