@@ -299,3 +299,10 @@ async def test_strangers_do_not_stay(base: str) -> None:
         await say(socket, type="authenticate", token="as_nobody")
         code, last = await ended(socket)
     assert (code, last["problem"]["code"]) == (4401, "unauthorised")
+
+
+async def test_who_says_nothing_is_closed(base: str) -> None:
+    """A socket without a key has ten seconds, so that nobody holds places for nothing."""
+    async with connect(f"ws://{base}/v1/ws", proxy=None) as socket:
+        await socket.wait_closed()
+        assert (socket.close_code, socket.close_reason) == (4408, "idle")
