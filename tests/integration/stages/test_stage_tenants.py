@@ -54,7 +54,7 @@ class World:
         incoming = Incoming(CHANGE_GPT.name, 0, 0, None, b"", (), lambda: False)
         turn = Turn(incoming, message, work, "results")
         ledger = BatchLedger(self.database, owner="test")
-        [self.records] = await ledger.commit(stage, [turn])
+        [self.records] = (await ledger.commit(stage, [turn])).outputs
         answer: dict[str, Any] = json.loads(self.records[0].value)
         return answer
 
