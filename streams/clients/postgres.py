@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from streams.clients.connection import Connection
 from streams.errors import DependencyDown, TooLong
 
 STATEMENT_TIMEOUT_MS = 30_000
@@ -19,7 +20,6 @@ IDLE_TIMEOUT_MS = 20_000
 """Where a worker stands still within a transaction, the server ends it, and with it its locks."""
 TRANSACTION_SECONDS = 45.0
 """Above the statement timeout, which only a server that lives can keep."""
-CANCEL_SECONDS = 1.0
 
 # Connection faults, resources and operator intervention pass by themselves, as do conflicts
 # between transactions: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -33,26 +33,6 @@ _KEEPALIVES = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-
-
-class _Connection(psycopg.AsyncConnection[Any]):
-    """A connection whose task can be cancelled within a second, though no server answers."""
-
-    async def cancel_safe(
-        self,
-        *,
-        timeout: float = CANCEL_SECONDS,  # noqa: ASYNC109 - psycopg's own signature
-    ) -> None:
-        """Ask the server to end what it does. Raises: CancellationTimeout: it does not answer.
-
-        Psycopg asks before it gives a cancelled task back, waits 5 s for that, and 5 s more for
-        the statement to end. Without its socket there is nothing to wait for.
-        """
-        try:
-            await super().cancel_safe(timeout=min(timeout, CANCEL_SECONDS))
-        except psycopg.errors.CancellationTimeout:
-            self.pgconn.finish()
-            raise
 
 
 class Database:
@@ -81,7 +61,7 @@ class Database:
             hide_parameters=True,
             pool_timeout=10,
             connect_args={
-                "async_creator_fn": _Connection.connect,
+                "async_creator_fn": Connection.connect,
                 "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
                 "connect_timeout": 5,
                 **_KEEPALIVES,

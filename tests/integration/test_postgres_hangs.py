@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
+import psycopg
 import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -219,3 +220,68 @@ async def test_statements_past_sqlalchemy_are_undone_with_their_transaction(
         await fail()
     async with database.transaction() as connection:
         assert await execute(connection, "SELECT to_regclass('undone')") == [(None,)]
+
+
+async def test_an_idle_connection_that_ends_is_not_watched(settings: Settings) -> None:
+    """The loop forgets the socket of a connection that the server has ended while nobody asks."""
+    shown = settings.database_url.get_secret_value()
+    database = Database.connect(shown, pool=1)
+    for _ in range(3):
+        async with database.transaction() as connection:
+            [(process,)] = await execute(connection, "SELECT pg_backend_pid()")
+        await asyncio.to_thread(_end, settings, process)
+        # Another gets the number of the socket, and is served by the same loop.
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await reader.read() == b""
+        writer.close()
+        server.close()
+        await server.wait_closed()
+        with suppress(DependencyDown):
+            await database.ping()
+    await database.ping()
+    await database.close()
+
+
+async def test_a_value_of_many_megabytes_arrives_whole(settings: Settings) -> None:
+    """What no socket takes at once is sent and read all the same, and statements follow it."""
+    database = Database.connect(settings.database_url.get_secret_value(), pool=1)
+    value = "0123456789abcdef" * 2**20
+    async with database.transaction() as connection:
+        for _ in range(3):
+            assert await execute(connection, "SELECT %s::text", (value,)) == [(value,)]
+            assert await execute(connection, "SELECT 1") == [(1,)]
+    await database.close()
+
+
+async def test_the_server_ends_a_statement_that_was_cancelled(settings: Settings) -> None:
+    """A task that is cancelled while a server works has it end that, and its locks with it."""
+    database = Database.connect(settings.database_url.get_secret_value(), pool=2)
+    reached = asyncio.Event()
+    lock = "SELECT pg_advisory_xact_lock(1)"
+
+    async def work() -> None:
+        async with database.transaction() as connection:
+            await execute(connection, lock)
+            asyncio.get_running_loop().call_later(0.2, reached.set)
+            await execute(connection, "SELECT pg_sleep(25)")
+
+    task = asyncio.create_task(work())
+    await reached.wait()
+    task.cancel()
+    await asyncio.wait({task})
+
+    assert task.cancelled()
+    async with database.transaction() as connection:
+        assert len(await execute(connection, lock)) == 1
+    await database.close()
+
+
+def _end(settings: Settings, process: int) -> None:
+    """End a connection from the server's side."""
+    url = settings.admin_database_url
+    assert url is not None
+    plain = make_url(url.get_secret_value()).set(drivername="postgresql")
+    with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s)", (process,))
