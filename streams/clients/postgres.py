@@ -164,7 +164,8 @@ async def execute(
     driver = _driver(connection)
     try:
         cursor = await driver.execute(statement.encode(), parameters)
-        return await cursor.fetchall() if cursor.description else []
+        # Psycopg makes a description of the columns anew for whoever looks at it.
+        return [] if cursor.rownumber is None else await cursor.fetchall()
     except psycopg.Error as error:
         if driver.closed:
             await connection.invalidate(error)
