@@ -25,7 +25,7 @@ class Stored:
 
     objects: list[tuple[str, str]]
     statements: list[str] = field(default_factory=list)
-    description: str = "two columns"
+    rownumber: int = 0
 
     @property
     def sync_connection(self) -> SimpleNamespace:
