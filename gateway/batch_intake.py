@@ -206,7 +206,9 @@ def _manifest(text: str) -> dict[str, ManifestLine]:
     """Returns: the lines of a manifest by path, from a JSON list or JSON Lines."""
     whole = text.strip()
     if not whole.startswith("["):
-        whole = f"[{','.join(line for line in whole.splitlines() if line.strip())}]"
+        # Not `splitlines`: to that, U+2028 and others that JSON strings may hold end a line too.
+        filled = [line for line in whole.split("\n") if line.strip()]
+        whole = f"[{','.join(filled)}]"
     try:
         lines = _LINES.validate_json(whole)
     except ValidationError as error:

@@ -116,6 +116,7 @@ _INTAKE: Final = {
     "image-too-large": "The image has more pixels than are read. Scale it down.",
     "image-too-small": "The image has too few pixels to hold text.",
     "archive-bomb": "The file unpacks to far more than it should. Save it anew.",
+    "unsupported-compression": "The file is packed in a way that is not read. Use Deflate.",
     "text-too-long": "The file has more text than is read. Split it.",
     "too-many-attachments": "The mail has more attachments than are read.",
     "too-many-webhooks": "The GPT has as many webhooks as it may have. Delete one.",

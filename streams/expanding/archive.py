@@ -1,10 +1,13 @@
 """ZIP files of documents: judged by their directory before anything of them is unpacked.
 
-The sizes are those of the directory; `zipfile` never unpacks more of a member than they say, so a
-directory that lies yields a damaged member and not a larger one.
+The sizes are those of the directory. Of members that are stored or deflated `zipfile` never unpacks
+more than they say, so a directory that lies yields a damaged member and not a larger one. Others
+(bzip2, LZMA) it unpacks without a bound, so they are refused.
 """
 
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,15 +23,31 @@ _ENTRY_BYTES: Final = 512
 """Of the directory, for each file that is allowed: its 46 bytes, its name and what else is said."""
 _END: Final = b"PK\x05\x06"
 _END_BYTES: Final = 22
+_LOCATOR: Final = b"PK\x06\x07"
+_LOCATOR_BYTES: Final = 20
 _WIDE_END: Final = b"PK\x06\x06"
-_WIDE_BYTES: Final = 56 + 20
+_WIDE_BYTES: Final = 56 + _LOCATOR_BYTES
 """The end record with eight bytes a number, and its locator; both stand before the other one."""
 _COMMENT_BYTES: Final = 65_535
 _CHUNK_BYTES: Final = 256 * 1024
 _PATH_CHARACTERS: Final = 1024
 _JUNK: Final = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 """What file managers leave in archives beside the files that were meant."""
-_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The ways of packing whose members are unpacked a piece at a time."""
+_DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+"""All that `zipfile` raises for damage; `UnicodeDecodeError` and `NotImplementedError` are among
+them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +93,7 @@ def members(path: Path, bounds: Limits) -> list[Member]:
     try:
         with zipfile.ZipFile(path) as archive:
             found = [info for info in archive.infolist() if not _is_passed_over(info)]
-    except (*_DAMAGE, OSError, ValueError) as error:
+    except _DAMAGE as error:
         raise _damaged() from error
     if len(found) > bounds.files:
         raise _too_many(f"{len(found):,}", bounds)
@@ -87,10 +106,17 @@ def members(path: Path, bounds: Limits) -> list[Member]:
 
 def unpack(archive: zipfile.ZipFile, member: Member, target: Path) -> None:
     """Write a member's bytes to a file. Raises: Trouble: it is damaged."""
+    with target.open("wb") as file:
+        for chunk in _chunks(archive, member.info):
+            file.write(chunk)
+
+
+def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yields: a member's bytes; apart from their writing, whose errors are no damage of it."""
     try:
-        with archive.open(member.info) as source, target.open("wb") as file:
+        with archive.open(info) as source:
             while chunk := source.read(_CHUNK_BYTES):
-                file.write(chunk)
+                yield chunk
     except _DAMAGE as error:
         detail = "The file is damaged within the archive, or packed in a way that is not read."
         raise Trouble("corrupt", detail) from error
@@ -118,8 +144,10 @@ def _directory_bytes(tail: bytes, place: int) -> int:
     Source: APPNOTE.TXT 6.3.10, 4.3.14 to 4.3.16,
     https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
     """
-    wide = place - _WIDE_BYTES
-    if wide >= 0 and tail[wide : wide + 4] == _WIDE_END:
+    wide, locator = place - _WIDE_BYTES, place - _LOCATOR_BYTES
+    # Without its locator `zipfile` passes over the wide record, and so must what judges for it.
+    is_wide = tail.startswith(_WIDE_END, wide) and tail.startswith(_LOCATOR, locator)
+    if wide >= 0 and is_wide:
         return int.from_bytes(tail[wide + 40 : wide + 48], "little")
     return int.from_bytes(tail[place + 12 : place + 16], "little")
 
@@ -164,6 +192,11 @@ def _trouble(info: zipfile.ZipInfo, name: str, bounds: Limits) -> Trouble | None
         ),
         (stat.S_ISLNK(info.external_attr >> 16), "not_a_file", "It is a link to another file."),
         (info.flag_bits & 1, "encrypted", "It is protected by a password; send it without one."),
+        (
+            info.compress_type not in _BOUNDED,
+            "unsupported_compression",
+            "It is packed in a way that is not read; pack it with Deflate.",
+        ),
         (
             name.lower().endswith(".zip"),
             "nested_archive",

@@ -11,7 +11,7 @@ _KEPT: Final = ("documents", "batches")
 
 def check(key: str, gpt_id: str) -> None:
     """Raises: Refused: the key is not beneath the tenant's prefix."""
-    if not key.startswith(f"{gpt_id}/") or ".." in key:
+    if not key.startswith(f"{gpt_id}/") or ".." in key.split("/"):
         detail = f"S3 keys and prefixes must begin with `{gpt_id}/`."
         raise Refused("foreign_key", detail, 422)
 

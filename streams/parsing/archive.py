@@ -8,17 +8,20 @@ from streams.parsing.errors import Code, Unparsable
 from streams.parsing.limits import MEBIBYTE, Limits
 
 DTD_WINDOW_BYTES = 8_192
+BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The ways of packing that office files have, and that are unpacked a piece at a time."""
 XML_SUFFIXES = (".xml", ".rels")
 
 
 def check(path: Path, limits: Limits) -> None:
     """Refuse a ZIP file that would unpack to more than the limits, or whose XML declares entities.
 
-    The sizes are those of the central directory; `zipfile` never unpacks more of a member than
-    they say, so a directory that lies yields a damaged member and not a larger one.
+    The sizes are those of the central directory. Of members that are stored or deflated `zipfile`
+    never unpacks more than they say, so a directory that lies yields a damaged member and not a
+    larger one. Others (bzip2, LZMA) it unpacks without a bound, so they are refused.
 
     Raises:
-        Unparsable: archive_bomb, encrypted or corrupt.
+        Unparsable: archive_bomb, encrypted, unsupported_compression or corrupt.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -50,6 +53,12 @@ def _check_sizes(members: list[zipfile.ZipInfo], limits: Limits) -> None:
             raise Unparsable(
                 Code.ENCRYPTED,
                 "The document is protected by a password; upload a copy without one.",
+            )
+        if member.compress_type not in BOUNDED:
+            raise Unparsable(
+                Code.UNSUPPORTED_COMPRESSION,
+                "The document is packed in a way that is not read; save it again with a word"
+                " processor.",
             )
         if member.file_size > limits.max_member_bytes and _is_xml(member):
             raise _bomb(f"holds a part of {member.file_size // MEBIBYTE:,} MiB")

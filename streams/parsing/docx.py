@@ -35,7 +35,8 @@ def parse(bout: Bout) -> ParsedPart:
     A document of nothing but pictures (a scan pasted into one) has each picture read as a page.
 
     Raises:
-        Unparsable: archive_bomb, encrypted, corrupt, empty_file or text_too_long.
+        Unparsable: archive_bomb, encrypted, unsupported_compression, corrupt, empty_file or
+            text_too_long.
     """
     archive.check(bout.path, bout.limits)
     try:

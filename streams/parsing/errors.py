@@ -21,6 +21,7 @@ class Code(StrEnum):
     IMAGE_TOO_LARGE = "image_too_large"
     IMAGE_TOO_SMALL = "image_too_small"
     ARCHIVE_BOMB = "archive_bomb"
+    UNSUPPORTED_COMPRESSION = "unsupported_compression"
     TEXT_TOO_LONG = "text_too_long"
     TOO_MANY_ATTACHMENTS = "too_many_attachments"
     NO_OCR = "no_ocr"

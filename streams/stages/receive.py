@@ -170,7 +170,7 @@ def _under(message: ProcessDocument, work: Work) -> tuple[Guarded, ...]:
 
 def _own(key: str, work: Work) -> str:
     """Returns: the key. Raises: InvalidMessage: it is not under the tenant's prefix."""
-    if not key.startswith(f"{work.gpt_id}/") or ".." in key:
+    if not key.startswith(f"{work.gpt_id}/") or ".." in key.split("/"):
         raise InvalidMessage("foreign_key", f"S3 keys must begin with `{work.gpt_id}/`.")
     return key
 

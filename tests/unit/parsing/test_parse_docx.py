@@ -169,6 +169,16 @@ def test_an_entity_bomb_is_refused(refusal: Refusal, charset: str) -> None:
     assert refusal(bomb, DOCX).code == "archive_bomb"
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_unpacks_without_a_bound_is_refused(refusal: Refusal, packing: int) -> None:
+    """No word processor packs with bzip2 or LZMA, and `zipfile` unpacks them as a whole."""
+    buffer = io.BytesIO(document(letter))
+    with zipfile.ZipFile(buffer, "a") as made:
+        made.writestr("word/bomb.bin", b"text", packing)
+
+    assert refusal(buffer.getvalue(), DOCX).code == "unsupported_compression"
+
+
 def test_a_truncated_docx_is_refused(refusal: Refusal) -> None:
     """A container without its directory is damaged."""
     content = document(letter)

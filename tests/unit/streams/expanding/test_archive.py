@@ -34,7 +34,7 @@ def zipped(*names: str, content: bytes = b"text") -> bytes:
 
 def judged(folder: Path, content: bytes, limits: Limits = LIMITS) -> dict[str, str | None]:
     found = archive.members(written(folder, content), limits)
-    return {each.path: each.trouble and each.trouble.code for each in found}
+    return {each.path: each.trouble.code if each.trouble else None for each in found}
 
 
 def refused(folder: Path, content: bytes, limits: Limits = LIMITS) -> Trouble:
@@ -134,6 +134,26 @@ def test_a_directory_that_would_fill_the_memory(tmp_path: Path, form: str) -> No
     assert refused(tmp_path, end).code == "too_many_files"
 
 
+def test_a_wide_record_without_its_locator_does_not_count(tmp_path: Path) -> None:
+    """`zipfile` passes over it, so a small one cannot stand for the directory that it reads."""
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, 46, 0)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 2**31, 0, 0)
+
+    assert refused(tmp_path, record + bytes(20) + end).code == "too_many_files"
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_unpacks_without_a_bound_is_refused(tmp_path: Path, packing: int) -> None:
+    """A member that is packed with bzip2 or LZMA is not unpacked; the one beside it is taken."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as made:
+        made.writestr("a.txt", b"text", packing)
+        made.writestr("b.txt", b"text", zipfile.ZIP_DEFLATED)
+
+    found = judged(tmp_path, target.getvalue())
+    assert found == {"a.txt": "unsupported_compression", "b.txt": None}
+
+
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_damaged_archives(tmp_path_factory: pytest.TempPathFactory, noise: bytes, at: int) -> None:
     """Whatever bytes are in it, an archive is read or refused with a reason."""
@@ -159,3 +179,41 @@ def test_a_damaged_member(tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as opened, pytest.raises(Trouble) as caught:
         archive.unpack(opened, member, tmp_path / "out")
     assert caught.value.code == "corrupt"
+
+
+def test_a_member_whose_place_is_beyond_all_files(tmp_path: Path) -> None:
+    """It fails alone, whatever `zipfile` raises for the place that its directory says."""
+    path = written(tmp_path, zipped("a.txt", "b.txt"))
+    first, second = archive.members(path, LIMITS)
+    codes = []
+    with zipfile.ZipFile(path) as opened:
+        for place in (-1, 2**40, 2**64 - 1):
+            first.info.header_offset = place
+            with pytest.raises(Trouble) as caught:
+                archive.unpack(opened, first, tmp_path / "out")
+            codes.append(caught.value.code)
+        archive.unpack(opened, second, tmp_path / "out")
+
+    assert codes == ["corrupt"] * 3
+    assert (tmp_path / "out").read_bytes() == b"text"
+
+
+def test_a_member_whose_name_is_no_text(tmp_path: Path) -> None:
+    """A name that claims to be UTF-8 and is not is damage of this one file."""
+    content = bytearray(zipped("ü.txt"))
+    content[30] = 0xFF
+    path = written(tmp_path, bytes(content))
+    [member] = archive.members(path, LIMITS)
+
+    with zipfile.ZipFile(path) as opened, pytest.raises(Trouble) as caught:
+        archive.unpack(opened, member, tmp_path / "out")
+    assert caught.value.code == "corrupt"
+
+
+def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
+    """What fails in the writing is not said of the sender's file."""
+    path = written(tmp_path, zipped("a.txt"))
+    [member] = archive.members(path, LIMITS)
+
+    with zipfile.ZipFile(path) as opened, pytest.raises(IsADirectoryError):
+        archive.unpack(opened, member, tmp_path)
