@@ -79,7 +79,7 @@ BATCH_ENTRIES: Final = Table(
         "batch_entries_settled",
         "batch_id",
         "settled_at",
-        postgresql_where=text("settled_at IS NOT NULL"),
+        postgresql_where=text("settled_at IS NOT NULL AND state <> 'cancelled'"),
     ),
     Index(
         "batch_entries_failed",

@@ -113,7 +113,7 @@ def _entries() -> None:
     for name, columns, where in (
         ("queued", ["gpt_id", "batch_id", "ordinal"], "state = 'queued' AND released_at IS NULL"),
         ("in_flight", ["released_at"], "released_at IS NOT NULL AND settled_at IS NULL"),
-        ("settled", ["batch_id", "settled_at"], "settled_at IS NOT NULL"),
+        ("settled", ["batch_id", "settled_at"], "settled_at IS NOT NULL AND state <> 'cancelled'"),
         ("failed", ["batch_id", "label", "ordinal"], "state = 'failed'"),
         ("by_state", ["batch_id", "state", "ordinal"], None),
         ("by_tenant", ["gpt_id", "batch_id", "ordinal"], None),
