@@ -42,6 +42,8 @@ WITH seen AS (
         state = s.state,
         label = s.label,
         "order" = NULL,
+        -- What is tried again was let in before, and takes no place of those that wait.
+        released_at = CASE WHEN s.was IN ('queued', 'processing') THEN e.released_at END,
         settled_at = CASE WHEN s.state <> 'processing'
                           THEN coalesce(e.settled_at, clock_timestamp()) END
     FROM seen s

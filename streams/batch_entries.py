@@ -11,7 +11,7 @@ from sqlalchemy import Executable, select, text, update
 
 from schemas.batches import Described
 from schemas.ids import DOCUMENT, REQUEST, Ids
-from schemas.messages import Link, ProcessDocument, StoredFile
+from schemas.messages import INLINE_LIMIT_BYTES, Link, ProcessDocument, StoredFile
 from schemas.problems import Problem
 from schemas.states import BatchState
 from schemas.tables import BATCHES
@@ -36,7 +36,7 @@ WITH given AS (
     INSERT INTO batch_entries (batch_id, ordinal, gpt_id, document_id, request_id, path, "order",
                                state, label, problem, settled_at)
     SELECT b.batch_id, b.last_ordinal + f.number, b.gpt_id, f.document_id, f.request_id, f.path,
-           CAST(f."order" AS jsonb), CASE WHEN f.problem IS NULL THEN 'queued' ELSE 'failed' END,
+           CAST(f."order" AS json), CASE WHEN f.problem IS NULL THEN 'queued' ELSE 'failed' END,
            f.label, CAST(f.problem AS jsonb), CASE WHEN f.problem IS NOT NULL THEN now() END
     FROM batches b CROSS JOIN fresh f WHERE b.batch_id = :batch_id
     RETURNING state, label
@@ -94,6 +94,9 @@ class Maker:
             metadata=said.metadata,
             type=said.type,
         )
+        if len(order.model_dump_json()) > INLINE_LIMIT_BYTES:
+            detail = f"What is said of it is above {INLINE_LIMIT_BYTES // 1024} KiB. Say less."
+            return refused(path, "too_large", detail)
         return Entry(path, request_id, order)
 
     def request_id(self, *name: str | int) -> str:

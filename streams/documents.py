@@ -54,7 +54,11 @@ def changed(
     expected = row.version if if_version is None else if_version
     statement = (
         update(DOCUMENTS)
-        .where(DOCUMENTS.c.document_id == row.document_id, DOCUMENTS.c.version == expected)
+        .where(
+            DOCUMENTS.c.document_id == row.document_id,
+            DOCUMENTS.c.version == expected,
+            DOCUMENTS.c.run_id.is_not_distinct_from(row.run_id),
+        )
         .values(version=DOCUMENTS.c.version + 1, updated_at=func.now(), **values)
     )
     detail = "The document has changed since that version; read it again and repeat."

@@ -12,7 +12,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from schemas.tables.catalogue import METADATA, created_at, updated_at
 
@@ -57,7 +57,7 @@ BATCH_ENTRIES: Final = Table(
     Column("document_id", Text, unique=True),
     Column("request_id", Text),
     Column("path", Text),
-    Column("order", JSONB),
+    Column("order", JSON),
     Column("state", Text, nullable=False),
     Column("label", Text, nullable=False, server_default=text("''")),
     Column("problem", JSONB),

@@ -16,8 +16,8 @@ from sqlalchemy.sql.base import Executable
 from schemas import topics
 from schemas.events import EventType
 from schemas.messages import RedriveDeadLetters
-from schemas.states import LetterState, Status, StepState
-from schemas.tables import DEAD_LETTERS, DOCUMENTS, REQUESTS, RUNS, STEPS
+from schemas.states import BatchState, LetterState, Status, StepState
+from schemas.tables import BATCHES, DEAD_LETTERS, DOCUMENTS, REQUESTS, RUNS, STEPS
 from streams import batch_entries, letters, parts
 from streams.clients.postgres import Database
 from streams.letters import Skipped
@@ -37,7 +37,7 @@ def stage(database: Database, *, per_second: int) -> Stage[RedriveDeadLetters]:
         await asyncio.sleep(known.latest / per_second)
         most = min(per_second, _MOST)
         part = await letters.part(database, work, message, known, most=most)
-        if part.ended:
+        if part.ended or await _is_cancelled(database, work):
             ended = letters.answer(work, part.progress, LetterState.REDRIVEN)
             return ended if work.envelope.batch_id is None else _retried(ended, work)
         rows = await _read(database, part.ids)
@@ -65,6 +65,17 @@ def stage(database: Database, *, per_second: int) -> Stage[RedriveDeadLetters]:
         claim=Claim.AT_COMMIT,
         scope=Scope.REQUEST,
     )
+
+
+async def _is_cancelled(database: Database, work: Work) -> bool:
+    """Returns: whether the batch that is retried was cancelled meanwhile: then no more is."""
+    if work.envelope.batch_id is None:
+        return False
+    query = select(BATCHES.c.state).where(
+        BATCHES.c.batch_id == work.envelope.batch_id, BATCHES.c.gpt_id == work.gpt_id
+    )
+    async with database.transaction() as connection:
+        return (await connection.execute(query)).scalar_one_or_none() == BatchState.CANCELLED
 
 
 def _retried(ended: Outcome, work: Work) -> Outcome:

@@ -112,6 +112,18 @@ async def test_records_say_whose_they_are(database: Database, topic: Topic) -> N
     assert json.loads(record.value)["source"]["kind"] == "link"
 
 
+async def test_orders_are_published_to_the_byte(database: Database, topic: Topic) -> None:
+    """A number of five bytes is not one of three hundred, which would not fit a record."""
+    await _batch(database, "a", "one", 1)
+    text = '{"source":{"kind":"link","url":"https://example.com/"},"metadata":{"far":1e308}}'
+    async with database.transaction() as connection:
+        statement = 'UPDATE batch_entries SET "order" = CAST(%s AS json)'
+        await connection.exec_driver_sql(statement, (text,))
+    await Release(database, topic, in_flight=10).turn()
+    (record,) = topic.records
+    assert record.value == text.encode()
+
+
 async def test_tenants_alternate(database: Database, topic: Topic) -> None:
     """Five thousand of one tenant do not stand before three of another."""
     await _batch(database, "large", "one", 200)

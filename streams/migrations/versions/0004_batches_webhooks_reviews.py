@@ -103,7 +103,8 @@ def _entries() -> None:
         sa.Column("document_id", sa.Text(), unique=True),
         _text("request_id"),
         _text("path"),
-        _json("order"),
+        # To the byte, as it is published: jsonb would write a number of five bytes as hundreds.
+        sa.Column("order", postgresql.JSON()),
         _text("state", given=True),
         sa.Column("label", sa.Text(), nullable=False, server_default=sa.text("''")),
         _json("problem"),
