@@ -120,18 +120,20 @@ class Single:
         if isinstance(error, RecordTrouble):
             self._limits_met += 1
             log.warning("trouble", dependency=error.dependency, reason=error.detail)
-            if self._limits_met < self._runner.attempts.of(self._stage):
+            # Where all are too slow, it is Postgres that is, and not one of them.
+            if self._limits_met < self._runner.attempts.of(self._stage) or self._stops_at(error):
                 return None
             return failures.too_slow(error.detail, self._limits_met)
         self._bugs += 1
-        work = self._turn.work
-        log.error("bug", stage=self._stage.name, request_id=work.request_id, exc_info=error)
-        alarm = self._runner.alarm
-        if self._bugs < failures.BUG_ATTEMPTS or alarm.stops_at(
-            self._stage.name, work.gpt_id, error
-        ):
+        request_id = self._turn.work.request_id
+        log.error("bug", stage=self._stage.name, request_id=request_id, exc_info=error)
+        if self._bugs < failures.BUG_ATTEMPTS or self._stops_at(error):
             return None
         return failures.bug(error)
+
+    def _stops_at(self, error: Exception) -> bool:
+        work = self._turn.work
+        return self._runner.alarm.stops_at(self._stage.name, work.gpt_id, error)
 
     async def _dead(self, failure: Failure, claim: Claimed) -> tuple[Record, ...]:
         turn, ledger = self._turn, self._runner.ledger
