@@ -17,6 +17,9 @@ _OF_REQUESTS: Final = "/v1/requests/"
 
 _OF_GPTS: Final = "/v1/gpts/"
 _OF_ADMINS: Final = "/v1/admin"
+_OF_WEBHOOKS: Final = "/v1/webhooks"
+"""Deliveries carry what happens, so whoever has them made must be allowed to read it too."""
+
 _CHECKED_LATER: Final = ("/v1/objects/", _SEARCH)
 """Which collection is meant is only known once the object's row or the body has been read."""
 
@@ -62,6 +65,8 @@ def _covered(request: Request, principal: Principal, path: str) -> bool:
     action = cost_of(request.method, path)
     if path.startswith(_CHECKED_LATER):
         return principal.may_somewhere(action)
+    if path.startswith(_OF_WEBHOOKS):
+        return principal.may("read") and principal.may(action)
     collection = request.path_params.get("name") if path.startswith(_OF_GPTS) else None
     return principal.may(action, collection)
 
@@ -74,4 +79,6 @@ def cost_of(method: str, path: str) -> Cost:
 def _wanted(method: str, path: str) -> str:
     if path.startswith(_OF_ADMINS):
         return "it needs the scope admin, which only keys of the tenant admin have"
+    if path.startswith(_OF_WEBHOOKS) and method not in _READING:
+        return "it needs the scopes read and write, since deliveries carry what happens"
     return f"it needs the scope {cost_of(method, path)}, or that of the collection if it is in one"

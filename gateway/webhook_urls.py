@@ -6,6 +6,8 @@ A name that cannot be looked up now may be one day, so only one that leads inwar
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import Final
 
@@ -20,6 +22,8 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 _POINTER: Final = "/url"
 _LOOKUP_S: Final = 3.0
 _HTTPS_PORT: Final = 443
+_LOOKUPS: Final = ThreadPoolExecutor(32, thread_name_prefix="resolver")
+"""Threads of their own: names whose servers hang must not stop what else is done in threads."""
 
 
 class PrivateAddress(InvalidInput):
@@ -31,7 +35,8 @@ class PrivateAddress(InvalidInput):
 async def resolve(host: str, port: int) -> Sequence[str]:
     """Returns: the addresses of a host, as the system's resolver gives them."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await loop.run_in_executor(_LOOKUPS, look_up)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

@@ -152,7 +152,7 @@ class Hub:
         theirs.number(since)
         bounds = await queries.bounds(self._direct, caller.gpt_id)
         place = theirs.find(since, bounds)
-        return await queries.page(self._direct, caller.gpt_id, wanted, place, limit)
+        return _whole(await queries.page(self._direct, caller.gpt_id, wanted, place, limit), place)
 
     def places_of(self, caller: Principal) -> Places:
         """Returns: the cursors of a caller."""
@@ -218,9 +218,7 @@ class Hub:
     async def _page(self, gpt_id: str, wanted: Wanted, since: int, limit: int) -> Page:
         async with self._turns:
             found = await queries.page(self._direct, gpt_id, wanted, since, limit)
-        if since < found.bounds.forgotten:
-            raise EventsExpired(first=found.bounds.forgotten + 1)
-        return found
+        return _whole(found, since)
 
     def _drain(self) -> None:
         self.draining = True
@@ -276,3 +274,10 @@ class Hub:
             # Whoever came in stays until it can be known.
             return None
         return None if caller.may("read") else Forbidden("the key does not cover events any more")
+
+
+def _whole(found: Page, since: int) -> Page:
+    """Returns: the page. Raises: EventsExpired: some of what followed the place was removed."""
+    if since < found.bounds.forgotten:
+        raise EventsExpired(first=found.bounds.forgotten + 1)
+    return found

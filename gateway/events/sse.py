@@ -6,11 +6,13 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 import asyncio
 import json
 import random
+from contextlib import suppress
 from typing import Final
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.errors import TooLarge
 from gateway.events.closing import GONE, Closed, Closing
 from gateway.events.event import Event
 from gateway.events.hub import Hub
@@ -88,7 +90,10 @@ def _closed(closing: Closing) -> bytes:
 
 
 async def _watch(stream: Stream, receive: Receive) -> None:
-    """End the stream when its client goes."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    stream.close(GONE)
+    """End the stream when its client goes, or sends more than it may."""
+    try:
+        with suppress(TooLarge):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    finally:
+        stream.close(GONE)

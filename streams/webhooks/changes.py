@@ -29,6 +29,7 @@ from streams.stage import Event, Work
 from streams.webhooks import due
 
 MAX_SECRETS: Final = 5
+_BY_OWNER: Final = "its owner paused it"
 _AT_ONCE: Final = 10_000
 """Deliveries of a deleted endpoint that go with it; more of them go with the sweep of old rows."""
 
@@ -111,10 +112,15 @@ async def edit(connection: AsyncConnection, row: Row[Any], change: UpdateWebhook
         raise Refused("version_conflict", detail, 412)
     values = _given(row, change)
     begins_anew = {"failures": 0, "failing_since": None, "held_until": None, "slow": False}
-    resumed = change.state == "active" or "url" in values
-    if change.state is not None:
-        reason = "its owner paused it" if change.state == "paused" else None
-        values |= {"state": change.state, "paused_reason": reason}
+    moved = change.url not in {None, row.url}
+    state = change.state
+    if state is None and moved and row.paused_reason != _BY_OWNER:
+        # It was paused because nothing was taken where it was.
+        state = "active"
+    resumed = state == "active" or moved
+    if state is not None:
+        reason = _BY_OWNER if state == "paused" else None
+        values |= {"state": state, "paused_reason": reason}
     changed = update(WEBHOOKS).where(WEBHOOKS.c.webhook_id == row.webhook_id)
     await connection.execute(
         changed.values(
@@ -199,10 +205,15 @@ def _given(row: Row[Any], change: UpdateWebhook) -> dict[str, Any]:
     if change.events is not None:
         values["events"] = list(change.events)
     if change.secret is not None:
-        old = list(row.secrets) if change.old_secrets_end_at is not None else []
+        old = _signing(row) if change.old_secrets_end_at is not None else []
         values["secrets"] = [b64decode(change.secret), *old][:MAX_SECRETS]
         values["old_secrets_end_at"] = change.old_secrets_end_at
     return values
+
+
+def _signing(row: Row[Any]) -> list[bytes]:
+    end = row.old_secrets_end_at
+    return list(row.secrets if end is not None and end > datetime.now(UTC) else row.secrets[:1])
 
 
 def _plain(value: object) -> object:

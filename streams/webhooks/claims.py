@@ -19,17 +19,23 @@ PAGE: Final = 20
 _ASIDES: Final = 5
 """Deliveries of one claim, in order and beside; so many at most are repeated after a crash."""
 
+# A tenant that is disabled gets nothing until it is enabled again.
+SERVED: Final = """NOT EXISTS (
+            SELECT FROM gpts g WHERE g.gpt_id = webhooks.gpt_id
+                AND (g.disabled_at IS NOT NULL OR g.deleted_at IS NOT NULL))"""
 # Endpoints that fail or are slow have slots of their own, so that they take none of the others'.
-_CLAIM: Final = """
+_CLAIM: Final = f"""
 WITH sound AS (
     SELECT webhook_id FROM webhooks
     WHERE due_at <= clock_timestamp() AND failures = 0 AND NOT slow
         AND (lease_until IS NULL OR lease_until < clock_timestamp())
+        AND {SERVED}
     ORDER BY due_at LIMIT %(sound)s FOR NO KEY UPDATE SKIP LOCKED
 ), strained AS (
     SELECT webhook_id FROM webhooks
     WHERE due_at <= clock_timestamp() AND (failures > 0 OR slow)
         AND (lease_until IS NULL OR lease_until < clock_timestamp())
+        AND {SERVED}
     ORDER BY due_at LIMIT %(strained)s FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE webhooks w SET owner = %(owner)s, lease_until = clock_timestamp() + %(lease)s::interval
@@ -39,7 +45,7 @@ RETURNING webhook_id, gpt_id, url, version, failures, failing_since,
     CASE WHEN old_secrets_end_at > clock_timestamp() THEN secrets ELSE secrets[1:1] END AS secrets,
     coalesce(failing_since < clock_timestamp() - %(pause_after)s::interval, false) AS spent,
     state = 'active' AND (held_until IS NULL OR held_until <= clock_timestamp()) AS is_open
-"""
+"""  # noqa: S608 - of our own parts
 # What is urgent goes first, and alone where its endpoint waits or is paused. What failed for too
 # long to hold up the others comes behind them, a few of it each time.
 _LOAD: Final = """
@@ -78,15 +84,16 @@ FROM unnest(%b::text[], %b::text[], %b::bool[], %b::int[], %b::float8[], %b::int
 WHERE d.delivery_id = n.delivery_id AND d.state = 'pending'
 """
 # A person who changed the endpoint meanwhile has begun its failures anew. An endpoint that fails is
-# tried once more when its time is over, so that it is paused then.
+# tried once more when its time is over, so that it is paused then. A test that fails leaves it as
+# long alone as it was to be.
 _FAILURES: Final = """
 UPDATE webhooks w SET failures = n.failures, slow = n.slow,
     failing_since = CASE WHEN n.failures = 0 THEN NULL
                          ELSE coalesce(n.since, clock_timestamp()) END,
-    held_until = least(
+    held_until = CASE WHEN n.failures > 0 AND n.held_s IS NULL THEN w.held_until ELSE least(
         clock_timestamp() + n.held_s * interval '1 second',
         CASE WHEN n.held_s > 0 AND n.since + n.pause_after > clock_timestamp()
-             THEN n.since + n.pause_after END)
+             THEN n.since + n.pause_after END) END
 FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::int[], %s::timestamptz[], %b::bool[],
             %b::float8[], %s::interval[])
     AS n (webhook_id, owner, version, failures, since, slow, held_s, pause_after)
@@ -165,7 +172,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an endpoint stands after a run: failures in a row, and for how long it is left alone."""
+    """How an endpoint stands after a run: failures in a row, and for how long it is left alone.
+
+    One that has failed, and of which this is not known anew, is left alone as long as before.
+    """
 
     failures: int
     failing_since: datetime | None

@@ -42,13 +42,14 @@ _MARGIN_S: Final = 15.0
 _LEAVE_S: Final = 5.0
 """How long a worker that ends waits for answers; what has none by then is delivered again."""
 _COUNT_EVERY: Final = timedelta(seconds=15)
-_COUNT: Final = """
+_COUNT: Final = f"""
 SELECT (SELECT count(*) FROM webhooks WHERE state = 'paused'),
     (SELECT count(*) FROM webhook_deliveries d JOIN webhooks w ON w.webhook_id = d.webhook_id
      WHERE d.state = 'pending' AND w.state = 'active'),
     (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0) FROM webhooks
-     WHERE due_at < clock_timestamp() AND lease_until IS NULL)
-"""
+     WHERE due_at < clock_timestamp() AND lease_until IS NULL
+        AND {claims.SERVED})
+"""  # noqa: S608 - of our own parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,10 @@ class Runs:
             written = _written(delivery, answer, DeliveryState.DELIVERED)
             return replace(run.with_one(written), standing=Standing(0, None, slow))
         if is_test:
-            return run.with_one(_written(delivery, answer, DeliveryState.FAILED))
+            # It counts for nothing else, but whoever is only tested must not take others' slots.
+            stood = run.standing or Standing(claimed.failures, claimed.failing_since, slow=True)
+            failed = run.with_one(_written(delivery, answer, DeliveryState.FAILED))
+            return replace(failed, standing=replace(stood, slow=True))
         if delivery.aside and run.standing is not None and not run.standing.failures:
             # The endpoint has just taken others, so it is this one alone that fails.
             return run.with_one(self._failed(delivery, answer))

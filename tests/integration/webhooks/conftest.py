@@ -213,6 +213,13 @@ class World:
             await connection.execute(text(statement), {"id": webhook_id})
         self.bell.ring()
 
+    async def change_tenant(self, assignments: str) -> None:
+        """Have the tenant's row changed, as by whoever administers."""
+        statement = f"UPDATE gpts SET {assignments} WHERE gpt_id = :id"  # noqa: S608
+        async with self.database.transaction() as connection:
+            await connection.execute(text(statement), {"id": self.gpt_id})
+        self.bell.ring()
+
     def of_another(self, gpt_id: str) -> "World":
         """The same for another tenant."""
         return replace(self, gpt_id=gpt_id)

@@ -81,6 +81,37 @@ async def test_while_a_secret_is_rotated_both_sign(world: World, receiver: Recei
     assert late.verified(new)["type"] == "document.parsed"
 
 
+async def test_secrets_that_have_ended_stay_so(world: World) -> None:
+    """A rotation gives those that sign until now another while, and no others."""
+    webhook_id = await world.made(URL)
+    until = (datetime.now(UTC) + SOON).isoformat()
+    counts = []
+    for ended in (False, False, True):
+        if ended:
+            await world.change_row(webhook_id, "old_secrets_end_at = now() - interval '1 second'")
+        sealed = world.sealed(webhook_id)
+        change = {"do": "update", "secret": sealed, "old_secrets_end_at": until}
+        await world.done(webhook_id, change)
+        counts.append(len((await world.row(webhook_id)).secrets))
+    assert counts == [2, 3, 2]
+
+
+async def test_another_url_begins_anew_and_the_same_one_does_not(world: World) -> None:
+    """One that was paused because it failed is active there; its owner's pause stays."""
+    webhook_id = await world.made(URL)
+    failing = "failures = 3, failing_since = now(), state = 'paused'"
+    await world.change_row(webhook_id, f"{failing}, paused_reason = 'it answered 410 Gone'")
+    await world.done(webhook_id, {"do": "update", "url": URL})
+    row = await world.row(webhook_id)
+    assert (row.state, row.failures) == ("paused", 3)
+    result = await world.done(webhook_id, {"do": "update", "url": f"{URL}/new"})
+    shown = result["webhook"]
+    assert (shown["state"], shown["paused_reason"], shown["failures"]) == ("active", None, 0)
+    await world.done(webhook_id, {"do": "update", "state": "paused"})
+    result = await world.done(webhook_id, {"do": "update", "url": URL})
+    assert result["webhook"]["state"] == "paused"
+
+
 async def test_a_secret_replaced_at_once_signs_no_more(world: World, receiver: Receiver) -> None:
     """Without a time for the old ones there are none."""
     webhook_id = await world.made(receiver.url("/hook"))
@@ -106,7 +137,22 @@ async def test_a_test_goes_first_and_is_tried_once(world: World, receiver: Recei
         receiver.answers.append(status(500))
         await world.done(webhook_id, {"do": "test"})
         await world.until_states(webhook_id, "delivered", "delivered", "failed")
-    assert (await world.row(webhook_id)).failures == 0
+    row = await world.row(webhook_id)
+    assert (row.failures, row.slow) == (0, True)
+
+
+async def test_a_test_that_fails_changes_no_pause(world: World, receiver: Receiver) -> None:
+    """The endpoint is left alone as long as before, and has slots of those that fail."""
+    webhook_id = await world.made(receiver.url("/status/500"))
+    pause = "held_until = now() + interval '1 hour', failures = 3, failing_since = now()"
+    await world.change_row(webhook_id, pause)
+    before = await world.row(webhook_id)
+    async with world.delivering():
+        await world.done(webhook_id, {"do": "test"})
+        await world.until_states(webhook_id, "failed")
+    row = await world.row(webhook_id)
+    assert (row.failures, row.failing_since) == (3, before.failing_since)
+    assert (row.held_until, row.slow) == (before.held_until, True)
 
 
 async def test_an_endpoint_of_an_end_user_is_tested_by_the_tenant(

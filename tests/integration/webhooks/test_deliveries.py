@@ -144,6 +144,22 @@ async def test_what_takes_it_slowly_or_without_an_end_has_taken_it(
     assert row.latency_ms >= (400 if path.startswith("/slow") else 0)
 
 
+async def test_a_disabled_tenant_gets_nothing(world: World, receiver: Receiver) -> None:
+    """Until it is enabled; others' endpoints are delivered to meanwhile."""
+    webhook_id = await world.made(receiver.url("/hook"))
+    other = world.of_another("demo")
+    others = await other.made(receiver.url("/other"))
+    await world.change_tenant("disabled_at = now()")
+    await world.happened("document.indexed")
+    await other.happened("document.indexed")
+    async with world.delivering():
+        await other.until_states(others, "delivered")
+        assert [each.path for each in receiver.got] == ["/other"]
+        assert [each.state for each in await world.deliveries(webhook_id)] == ["pending"]
+        await world.change_tenant("disabled_at = NULL")
+        await world.until_states(webhook_id, "delivered")
+
+
 async def test_410_pauses_the_endpoint_at_once(world: World, receiver: Receiver) -> None:
     """It says that nobody is there any more; the event that tells is not delivered."""
     webhook_id = await world.made(receiver.url("/status/410"))

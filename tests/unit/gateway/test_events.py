@@ -2,26 +2,30 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gateway.cursors import Cursors
-from gateway.errors import GatewayError, InvalidInput, Malformed, Unavailable
+from gateway.errors import GatewayError, InvalidInput, Malformed, TooLarge, Unavailable
 from gateway.events import closing, event, places, wanted
-from gateway.events.closing import DRAINING, SLOW, Closed
+from gateway.events.closing import DRAINING, GONE, SLOW, Closed
 from gateway.events.errors import EventsExpired, StreamLimit, TooManyStreams
 from gateway.events.event import Event
 from gateway.events.feed import KEPT, Feed
+from gateway.events.hub import Hub
 from gateway.events.places import Bounds, Places
 from gateway.events.seats import Seats
+from gateway.events.sse import EventStream
 from gateway.events.stream import CHARS_AT_ONCE, Stream
 from gateway.events.wanted import Wanted
 from gateway.metrics import Metrics
 from gateway.principal import Principal
+from gateway.queries import events as queries
 from gateway.queries.events import Page
 from gateway.settings import GatewaySettings
 
@@ -388,3 +392,38 @@ def test_errors_end_with_their_codes(error: GatewayError, code: int, again: int)
     end = closing.of(error)
     assert (end.code, end.again) == (code, bool(again))
     assert end.told()["problem"]["code"] == error.code
+
+
+async def test_a_client_that_sends_too_much_leaves_its_seat(table: Rows) -> None:
+    """Its stream ends as that of one that goes."""
+    stream, released = stream_of(table, feed_of(table)), []
+    hub = SimpleNamespace(release=released.append)
+
+    async def receive() -> MutableMapping[str, Any]:
+        raise TooLarge("above the limit")
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        await asyncio.sleep(0)
+
+    answer = EventStream(hub, stream)  # type: ignore[arg-type]
+    await answer({"type": "http"}, receive, send)
+    assert (stream.closing, released) == (GONE, [stream])
+
+
+async def test_a_page_without_what_was_just_removed_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Old events may go between the look at the bounds and the reading."""
+
+    async def bounds(*_: object) -> Bounds:
+        return Bounds(9, 2)
+
+    async def page(*_: object) -> Page:
+        return Page([], 9, Bounds(9, 5))
+
+    monkeypatch.setattr(queries, "bounds", bounds)
+    monkeypatch.setattr(queries, "page", page)
+    hub = SimpleNamespace(_cursors=CURSORS, _direct=None)
+    with pytest.raises(EventsExpired):
+        await Hub.page(hub, CALLER, Wanted(), "3", 10)  # type: ignore[arg-type]
+    assert (await Hub.page(hub, CALLER, Wanted(), "5", 10)).upto == 9  # type: ignore[arg-type]

@@ -1,12 +1,13 @@
 """Where endpoints may be, by what their names lead to when they are named."""
 
 import socket
+import threading
 from collections.abc import Sequence
 
 import pytest
 
 from gateway.errors import InvalidInput
-from gateway.webhook_urls import PrivateAddress, Resolve, check
+from gateway.webhook_urls import PrivateAddress, Resolve, check, resolve
 
 PUBLIC = "93.184.216.34"
 
@@ -61,3 +62,20 @@ async def test_what_is_no_url_to_send_to(url: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         await check(url, (), leading(PUBLIC))
     assert [error.pointer for error in caught.value.errors] == ["/url"]
+
+
+async def test_lookups_have_threads_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that hang take none of those that everything else is done in."""
+    threads: list[str] = []
+
+    def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        threads.append(threading.current_thread().name)
+        kind = socket.SOCK_STREAM
+        return [
+            (socket.AF_INET, kind, 6, "", (host, port)),
+            (socket.AF_INET, kind, 17, "", (host,)),
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert await resolve("192.0.2.1", 443) == ["192.0.2.1"]
+    assert [name.partition("_")[0] for name in threads] == ["resolver"]
