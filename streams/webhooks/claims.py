@@ -194,12 +194,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a run has come to; without a standing nothing is known of the endpoint that was not."""
+    """What a run has come to; without a standing nothing is known of the endpoint that was not.
+
+    `pause` says why the endpoint is to be paused, if it is.
+    """
 
     terms: Terms
     claimed: Claimed
     written: Sequence[Written]
     standing: Standing | None
+    pause: str | None
 
     def row(self) -> tuple[Any, ...] | None:
         """Returns: how the endpoint stands, as it is written."""

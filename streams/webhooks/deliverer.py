@@ -6,7 +6,7 @@ endpoint that has failed for too long, so that its event has its place among the
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,7 +31,7 @@ from streams.webhooks.bell import Bell
 from streams.webhooks.claims import Claimed, Done, Terms
 from streams.webhooks.client import Sender
 from streams.webhooks.patience import Patience
-from streams.webhooks.run import Run, Runs
+from streams.webhooks.run import Runs
 
 log = structlog.get_logger()
 
@@ -77,6 +77,7 @@ class Deliverer:
         self._lease = timedelta(seconds=run.SECONDS + means.sender.timeout_s + _MARGIN_S)
         self._patience = patience
         self._leaving = False
+        self._asking = set[asyncio.Task[None]]()
         self._runs: dict[asyncio.Task[None], Claimed] = {}
         self._deliver = Runs(means.sender, means.seal, patience, lambda: self._leaving)
 
@@ -103,6 +104,8 @@ class Deliverer:
             # What is not written now is delivered again.
             with suppress(DependencyDown):
                 await self._turn()
+            if self._asking:
+                await asyncio.wait(self._asking, timeout=_LEAVE_S)
 
     async def _go_on(self) -> None:
         pause = _SHORTEST_PAUSE_S
@@ -142,6 +145,7 @@ class Deliverer:
             # Writing it twice changes nothing; what is never written is delivered again.
             self._done = [*done, *self._done]
             raise
+        self._written(done)
         for each in claimed:
             task = asyncio.create_task(self._work(each, terms))
             self._runs[task] = each
@@ -155,6 +159,7 @@ class Deliverer:
             try:
                 async with self._means.database.transaction() as connection:
                     await claims.give_back(connection, [each])
+                self._written([each])
             except DependencyDown:
                 self._done.append(each)
             except Exception:
@@ -178,14 +183,20 @@ class Deliverer:
         self._means.bell.ring()
 
     async def _work(self, claimed: Claimed, terms: Terms) -> None:
-        done = await self._deliver.of(claimed)
-        if done.pause is not None:
-            await self._ask_for_pause(claimed, done)
-        self._done.append(Done(terms, claimed, done.written, done.standing))
+        ended = await self._deliver.of(claimed)
+        self._done.append(Done(terms, claimed, ended.written, ended.standing, ended.pause))
 
-    async def _ask_for_pause(self, claimed: Claimed, done: Run) -> None:
+    def _written(self, done: Sequence[Done]) -> None:
+        """Have endpoints paused, now that what failed there is written: nothing comes behind it."""
+        for each in done:
+            if each.pause is not None:
+                task = asyncio.create_task(self._ask_for_pause(each))
+                self._asking.add(task)
+                task.add_done_callback(self._asking.discard)
+
+    async def _ask_for_pause(self, done: Done) -> None:
         """Publish the order to pause; one that is lost is given again after the next failure."""
-        last, standing = done.written[-1], done.standing
+        claimed, last, standing = done.claimed, done.written[-1], done.standing
         asked = PauseWebhook(
             reason=done.pause or "",
             version=claimed.version,

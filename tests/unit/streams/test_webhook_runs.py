@@ -82,7 +82,7 @@ async def test_a_test_that_fails_makes_the_endpoint_slow(failures: int) -> None:
     assert run.standing == Standing(failures, claimed.failing_since, slow=True)
     assert run.pause is None
     terms = Terms("me", timedelta(seconds=1), timedelta(hours=1))
-    row = Done(terms, claimed, run.written, run.standing).row()
+    row = Done(terms, claimed, run.written, run.standing, run.pause).row()
     assert row is not None
     assert row[3:7] == (failures, claimed.failing_since, True, None)
 
