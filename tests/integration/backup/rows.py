@@ -13,7 +13,8 @@ TABLES: Final = (
     " WHERE c.relkind = 'r' AND n.nspname IN ('public', 'edge') ORDER BY 1, 2"
 )
 COLUMNS: Final = (
-    "SELECT column_name, data_type FROM information_schema.columns"
+    "SELECT column_name, CASE data_type WHEN 'ARRAY' THEN udt_name ELSE data_type END"
+    " FROM information_schema.columns"
     " WHERE table_schema = %s AND table_name = %s AND is_generated = 'NEVER'"
 )
 ROWS: Final = 7
@@ -22,9 +23,11 @@ TEXT: Final = "Ärger, 漢字 🧾 \\ \t\n'\"\x01"
 
 def value(kind: str, number: int) -> Any:
     """A value of a column's type that is another one for each row."""
+    data = json.dumps({"n": 10**30 + number, "text": TEXT.replace("\x01", "")})
     values = {
         "text": f"{TEXT}{number}",
-        "jsonb": json.dumps({"n": 10**30 + number, "text": TEXT.replace("\x01", "")}),
+        "json": data,
+        "jsonb": data,
         "bigint": 2**62 + number,
         "integer": number,
         "double precision": 0.1 + number,
@@ -33,7 +36,8 @@ def value(kind: str, number: int) -> Any:
         "timestamp with time zone": datetime(2026, 2, 28, tzinfo=UTC)
         + timedelta(microseconds=number),
         "tsvector": f"'word{number}':1",
-        "ARRAY": [f"read:{number}", TEXT],
+        "_text": [f"read:{number}", TEXT],
+        "_bytea": [bytes(range(256)), bytes([number])],
         "character varying": f"v{number}",
     }
     return values[kind]
