@@ -62,7 +62,8 @@ def worker(answering: Working, settings: Settings, records: Records) -> None:
         found, work = Decoder(ids).work(stage, incoming)
         try:
             turn = Turn(incoming, found, work, "results")
-            [made] = await BatchLedger(database, owner="test").commit(stage, [turn])
+            done = await BatchLedger(database, owner="test").commit(stage, [turn])
+            [made] = done.outputs
         finally:
             await database.close()
         return made
