@@ -40,7 +40,8 @@ def environment(settings: GatewaySettings, **changes: object) -> dict[str, str]:
     made = {}
     for name, value in given.model_dump(mode="json", exclude_none=True).items():
         secret = getattr(given, name)
-        text = secret.get_secret_value() if isinstance(secret, SecretStr) else str(value)
+        shown = secret.get_secret_value() if isinstance(secret, SecretStr) else value
+        text = json.dumps(shown) if isinstance(shown, list | dict) else str(shown)
         made[f"ACTIONSTREAM_{name.upper()}"] = text
     return {**os.environ, **made}  # noqa: TID251 - a child gets all of it
 
