@@ -144,6 +144,14 @@ class Supervisor:
         finally:
             self._leash.ended(process.pid)
 
+    def pids(self) -> dict[str, int]:
+        """Returns: the process id of each program that runs."""
+        return {
+            name: running.process.pid
+            for name, running in self._all.items()
+            if running.process is not None and running.process.returncode is None
+        }
+
     def _watches(self) -> list[asyncio.Task[None]]:
         return [running.watch for running in self._all.values() if running.watch is not None]
 
