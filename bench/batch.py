@@ -15,7 +15,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -202,26 +202,22 @@ def rate(looks: list[Counts]) -> float:
     return (most - some) / (last - first) * 60
 
 
-def _running(options: argparse.Namespace) -> AbstractContextManager[Stack]:
+@contextmanager
+def _running(options: argparse.Namespace) -> Iterator[Stack]:
+    """Yield a stack with its workers, before a model server of fixed speed."""
     port = free_port()
-    made = stack(
+    with stack(
         ollama_url=f"http://127.0.0.1:{port}",
         chat_model="fixed-chat",
         embedding_model="fixed-embed",
         partitions="4",
         model_slots=str(options.slots),
-    )
-
-    @contextmanager
-    def running() -> Iterator[Stack]:
-        with made as found:
-            model = (sys.executable, "-m", "bench.fixed_model", str(port))
-            found.start("model", *model, str(options.latency_ms), str(options.slots))
-            for number in range(options.workers):
-                found.worker(f"worker-{number}")
-            yield found
-
-    return running()
+    ) as made:
+        model = (sys.executable, "-m", "bench.fixed_model", str(port))
+        made.start("model", *model, str(options.latency_ms), str(options.slots))
+        for number in range(options.workers):
+            made.worker(f"worker-{number}")
+        yield made
 
 
 def main() -> int:
