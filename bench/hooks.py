@@ -157,6 +157,7 @@ class Source:
                     webhook_id=webhook_id, gpt_id=gpt_id, secrets=[sealed], **row
                 )
             )
+            await events.watch(connection, [gpt_id])
         return webhook_id
 
     async def happen(self, gpt_ids: Sequence[str], each: int = 1) -> dict[tuple[str, int], float]:

@@ -245,6 +245,10 @@ class CloudEvent(Message):
     data: dict[str, JsonValue] = Field(default_factory=dict)
 
 
+class EventWatched(CloudEvent):
+    """An event of a tenant that has webhooks, which may be wanted by one of them."""
+
+
 class Result(Message):
     """The answer to a request. The row in `requests` is the truth; this wakes those who wait."""
 

@@ -127,6 +127,9 @@ RESULTS: Final = Topic(
     "results", messages.Result, "request_id", Kind.RESULT, retention=timedelta(days=1)
 )
 EVENTS: Final = Topic("events", messages.CloudEvent, "gpt_id", Kind.EVENT, share=0.5)
+EVENT_WATCHED: Final = Topic(
+    "event-watched", messages.EventWatched, "gpt_id", Kind.EVENT, share=0.25
+)
 
 REQUESTS: Final[tuple[Topic[Any], ...]] = (
     PROCESS_DOCUMENT,
@@ -159,11 +162,12 @@ FACTS: Final[tuple[Topic[Any], ...]] = (
     COLLECTION_DELETED,
     GPT_DELETED,
 )
-INPUTS: Final[tuple[Topic[Any], ...]] = (*REQUESTS, *FACTS, EVENTS)
+INPUTS: Final[tuple[Topic[Any], ...]] = (*REQUESTS, *FACTS, EVENT_WATCHED)
 """Topics that a stage reads; each has a dead-letter twin."""
 
 CATALOGUE: Final[tuple[Topic[Any], ...]] = (
     *INPUTS,
+    EVENTS,
     OBJECT_CHANGED,
     KEY_CHANGED,
     RESULTS,
@@ -208,7 +212,7 @@ READERS: Final[dict[str, Topic[Any]]] = {
     "expand": BATCH_SOURCE_ADDED,
     "cancel": BATCH_CANCELLED,
     "webhooks": CHANGE_WEBHOOK,
-    "notify": EVENTS,
+    "notify": EVENT_WATCHED,
     "review": DECIDE_REVIEW,
     "ping": PING,
 }

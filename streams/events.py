@@ -6,7 +6,7 @@ Source: CloudEvents 1.0, https://github.com/cloudevents/spec/blob/v1.0.2/cloudev
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,16 +15,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.envelope import Envelope
 from schemas.ids import uuid7
 from schemas.messages import CloudEvent
-from schemas.topics import EVENTS as TOPIC
+from schemas.topics import EVENT_WATCHED, EVENTS, Topic
 from streams.clients import postgres
 from streams.stage import Event, Record, Work
+
+_TOLD: Final = (EVENTS,)
+_WATCHED: Final = (EVENTS, EVENT_WATCHED)
 
 # Locked in the order in which they come, which is sorted: two commits cannot wait for each other.
 _COUNT: Final = """
 INSERT INTO event_counters AS c (gpt_id, last)
 SELECT * FROM unnest(%b::text[], %b::bigint[])
 ON CONFLICT (gpt_id) DO UPDATE SET last = c.last + excluded.last
-RETURNING gpt_id, last, clock_timestamp()
+RETURNING gpt_id, last, clock_timestamp(), watched
 """
 _ENTER: Final = """
 INSERT INTO events (gpt_id, sequence, event_id, type, subject, object_id, request_id,
@@ -32,6 +35,21 @@ INSERT INTO events (gpt_id, sequence, event_id, type, subject, object_id, reques
 SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[],
                      %b::text[], %b::text[], %b::text[], %b::text[]::jsonb[], %s::timestamptz[])
 """
+_WATCH: Final = """
+INSERT INTO event_counters AS c (gpt_id, last, watched)
+SELECT t.gpt_id, 0, EXISTS (SELECT 1 FROM webhooks w WHERE w.gpt_id = t.gpt_id)
+FROM unnest(%b::text[]) AS t (gpt_id)
+ON CONFLICT (gpt_id) DO UPDATE SET watched = excluded.watched
+"""
+
+
+async def watch(connection: AsyncConnection, gpt_ids: Iterable[str]) -> None:
+    """Write whether these tenants have webhooks; their rows in `gpts` are locked.
+
+    Whatever is numbered after the commit is told to `notify` accordingly.
+    """
+    if tenants := sorted(set(gpt_ids)):
+        await postgres.execute(connection, _WATCH, (tenants,))
 
 
 async def enter(
@@ -56,7 +74,8 @@ async def enter_all(
         connection, _COUNT, (tenants, [counts[gpt_id] for gpt_id in tenants])
     )
     now = counted[0][2]
-    last = {gpt_id: highest - counts[gpt_id] for gpt_id, highest, _ in counted}
+    last = {gpt_id: highest - counts[gpt_id] for gpt_id, highest, _, _ in counted}
+    watched = {gpt_id for gpt_id, _, _, is_watched in counted if is_watched}
     made: list[list[tuple[CloudEvent, Envelope]]] = []
     for work, events in told:
         first = last[work.gpt_id] + 1 if events else 0
@@ -70,7 +89,14 @@ async def enter_all(
         )
     entered = _columns([each for group in made for each in group])
     await postgres.execute(connection, _ENTER, entered)
-    return [tuple(_record(*each) for each in group) for group in made]
+    return [
+        tuple(
+            _record(event, whose, topic)
+            for event, whose in group
+            for topic in (_WATCHED if event.gptid in watched else _TOLD)
+        )
+        for group in made
+    ]
 
 
 def _whose(work: Work, event: Event) -> Envelope:
@@ -95,9 +121,9 @@ def _made(work: Work, event: Event, sequence: int, now: datetime) -> CloudEvent:
     )
 
 
-def _record(event: CloudEvent, envelope: Envelope) -> Record:
-    headers = envelope.of(TOPIC.schema_name).to_headers()
-    return Record(TOPIC.name, event.gptid.encode(), event.model_dump_json().encode(), headers)
+def _record(event: CloudEvent, envelope: Envelope, topic: Topic[Any]) -> Record:
+    headers = envelope.of(topic.schema_name).to_headers()
+    return Record(topic.name, event.gptid.encode(), event.model_dump_json().encode(), headers)
 
 
 def _columns(made: Sequence[tuple[CloudEvent, Envelope]]) -> tuple[list[Any], ...]:

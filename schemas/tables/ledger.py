@@ -116,10 +116,11 @@ EVENT_COUNTERS: Final = Table(
     Column("gpt_id", Text, primary_key=True),
     Column("last", BigInteger, nullable=False),
     Column("forgotten_sequence", BigInteger, nullable=False, server_default=text("0")),
+    Column("watched", Boolean, nullable=False, server_default=text("false")),
 )
 """The last number given to an event of a tenant. Its row is locked last before a commit, so that
 numbers have no gaps and become visible in their order. Up to `forgotten_sequence` they were removed
-for their age."""
+for their age. `watched` says that the tenant has webhooks."""
 
 EVENTS: Final = Table(
     "events",

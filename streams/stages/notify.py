@@ -1,8 +1,8 @@
 """Notify: an event becomes a delivery for each endpoint of its tenant that wants it.
 
-Reads events. Writes webhook_deliveries and when their endpoints are due; emits nothing, since
-`streams/webhooks/deliverer.py` goes on from the rows. It may be repeated: an event and an endpoint
-have one delivery.
+Reads event-watched. Writes webhook_deliveries and when their endpoints are due; emits nothing,
+since `streams/webhooks/deliverer.py` goes on from the rows. It may be repeated: an event and an
+endpoint have one delivery.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas import topics
 from schemas.events import EventType
 from schemas.ids import DELIVERY, Ids
-from schemas.messages import CloudEvent
+from schemas.messages import EventWatched
 from schemas.webhooks import matches
 from streams.collections import rows
 from streams.collections.rows import Row
@@ -43,11 +43,11 @@ ON CONFLICT DO NOTHING RETURNING webhook_id
 """
 
 
-def stage(ids: Ids, bell: Bell) -> BatchStage[CloudEvent]:
+def stage(ids: Ids, bell: Bell) -> BatchStage[EventWatched]:
     """Returns: the stage; it rings when it has entered deliveries."""
 
     async def notify(
-        connection: AsyncConnection, taken: Sequence[Taken[CloudEvent]]
+        connection: AsyncConnection, taken: Sequence[Taken[EventWatched]]
     ) -> list[Verdict]:
         events = [each.message for each in taken if _concerns_anyone(each.message)]
         tenants = sorted({event.gptid for event in events})
@@ -61,7 +61,7 @@ def stage(ids: Ids, bell: Bell) -> BatchStage[CloudEvent]:
 
     return BatchStage(
         NAME,
-        topics.EVENTS,
+        topics.EVENT_WATCHED,
         notify,
         scope=Scope.NOTHING,
         ordered=False,
@@ -74,11 +74,13 @@ def delivery_of_test(ids: Ids, gpt_id: str, request_id: str | None) -> str:
     return ids.derive(DELIVERY, gpt_id, "test", request_id or "")
 
 
-def _concerns_anyone(event: CloudEvent) -> bool:
+def _concerns_anyone(event: EventWatched) -> bool:
     return event.type == EventType.WEBHOOK_TEST or matches(("*",), event.type)
 
 
-def _deliveries(ids: Ids, events: Sequence[CloudEvent], endpoints: Sequence[Row]) -> Iterator[Row]:
+def _deliveries(
+    ids: Ids, events: Sequence[EventWatched], endpoints: Sequence[Row]
+) -> Iterator[Row]:
     """Yield id, endpoint, number and urgency of each delivery that these events come to."""
     of_tenant = defaultdict[str, list[Row]](list)
     for webhook_id, gpt_id, patterns in endpoints:

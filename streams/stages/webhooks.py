@@ -21,7 +21,7 @@ from schemas.webhooks import (
     TestWebhook,
     UpdateWebhook,
 )
-from streams import failures
+from streams import events, failures
 from streams.errors import Refused
 from streams.stage import BatchStage, Taken, Verdict, Work
 from streams.stages.notify import delivery_of_test
@@ -46,11 +46,14 @@ class _Changer:
     async def change(
         self, connection: AsyncConnection, taken: Sequence[Taken[ChangeWebhook]]
     ) -> list[Verdict]:
-        made = {
-            each.work.gpt_id for each in taken if isinstance(each.message.change, CreateWebhook)
+        more_or_fewer = {
+            each.work.gpt_id
+            for each in taken
+            if isinstance(each.message.change, CreateWebhook | DeleteWebhook)
         }
-        await changes.lock(connection, made, {each.message.webhook_id for each in taken})
+        await changes.lock(connection, more_or_fewer, {each.message.webhook_id for each in taken})
         verdicts = [await self._verdict(connection, each) for each in taken]
+        await events.watch(connection, more_or_fewer)
         self.bell.ring()
         return verdicts
 

@@ -58,7 +58,7 @@ class Change:
 async def lock(
     connection: AsyncConnection, gpt_ids: Iterable[str], webhook_ids: Iterable[str]
 ) -> None:
-    """Lock the rows of tenants that get endpoints, and of endpoints, in the order of all stages."""
+    """Lock tenants that get or lose endpoints, and endpoints, in the order of all stages."""
     tenants = select(GPTS.c.gpt_id).where(GPTS.c.gpt_id.in_(sorted(gpt_ids)))
     await connection.execute(tenants.order_by(GPTS.c.gpt_id).with_for_update(key_share=True))
     await due.lock(connection, sorted(webhook_ids))

@@ -19,7 +19,7 @@ from schemas import topics, webhook_secrets
 from schemas.envelope import Envelope
 from schemas.events import EventType
 from schemas.ids import REQUEST, WEBHOOK, Ids
-from schemas.messages import CloudEvent, Message
+from schemas.messages import CloudEvent, EventWatched, Message
 from schemas.tables import EVENTS, GPTS, WEBHOOK_DELIVERIES, WEBHOOKS
 from schemas.topics import Topic
 from schemas.webhook_secrets import Seal
@@ -115,19 +115,25 @@ class World:
         self, *kinds: str, subject: str | None = None, noticed: bool = True
     ) -> list[CloudEvent]:
         """Returns: new events of these types, which `notify` has worked off."""
+        records = await self.entered(*kinds, subject=subject)
+        for record in records if noticed else ():
+            if record.topic == topics.EVENT_WATCHED.name:
+                await self.noticed(record)
+        events_of = [record for record in records if record.topic == topics.EVENTS.name]
+        return [CloudEvent.model_validate_json(record.value) for record in events_of]
+
+    async def entered(self, *kinds: str, subject: str | None = None) -> tuple[Record, ...]:
+        """Returns: the records that new events of these types come to."""
         request_id = self.ids.mint(REQUEST, self.gpt_id)
         envelope = self._envelope(topics.EVENTS, subject, request_id)
         work = Work(StepKey(self.gpt_id, request_id, "test", 0), envelope, "test", None)
-        told = [Event(EventType(kind), {"n": n}, "doc_1") for n, kind in enumerate(kinds)]
+        new = [Event(EventType(kind), {"n": n}, "doc_1") for n, kind in enumerate(kinds)]
         async with self.database.transaction() as connection:
-            records = await events.enter(connection, work, told)
-        for record in records if noticed else ():
-            await self.noticed(record)
-        return [CloudEvent.model_validate_json(record.value) for record in records]
+            return await events.enter(connection, work, new)
 
     async def noticed(self, record: Record) -> None:
         """Have `notify` work off the record of an event."""
-        message = CloudEvent.model_validate_json(record.value)
+        message = EventWatched.model_validate_json(record.value)
         envelope = Envelope.from_headers(record.headers)
         stage = notify.stage(self.ids, self.bell)
         work = stage.work(message, envelope, None, self.ids)
@@ -135,9 +141,9 @@ class World:
 
     async def noticed_again(self, event: CloudEvent) -> None:
         """Have `notify` work off an event whose record comes late, or another time."""
-        envelope = self._envelope(topics.EVENTS, None, event.requestid or "")
+        envelope = self._envelope(topics.EVENT_WATCHED, None, event.requestid or "")
         value = event.model_dump_json().encode()
-        await self.noticed(Record(topics.EVENTS.name, b"", value, envelope.to_headers()))
+        await self.noticed(Record(topics.EVENT_WATCHED.name, b"", value, envelope.to_headers()))
 
     async def forget(self, event: CloudEvent) -> None:
         """Have an event end, as old ones do."""

@@ -31,6 +31,25 @@ async def test_an_endpoint_is_made_changed_and_removed(world: World) -> None:
     assert await refused(world, webhook_id, {"do": "test"}) == (404, "not_found")
 
 
+async def test_events_are_for_notify_while_their_tenant_has_endpoints(world: World) -> None:
+    """From the first endpoint until the last is gone, and for no other tenant."""
+    other = world.of_another("demo")
+
+    async def readers() -> tuple[list[str], list[str]]:
+        mine, others = [await each.entered("document.indexed") for each in (world, other)]
+        return [record.topic for record in mine], [record.topic for record in others]
+
+    unwatched = ["events"]
+    assert await readers() == (unwatched, unwatched)
+    first, second = [await world.made(URL) for _ in range(2)]
+    watched = ["events", "event-watched"]
+    assert await readers() == (watched, unwatched)
+    await world.done(first, {"do": "delete"})
+    assert await readers() == (watched, unwatched)
+    await world.done(second, {"do": "delete"})
+    assert await readers() == (unwatched, unwatched)
+
+
 async def test_a_repeated_creation_makes_one(world: World) -> None:
     """The second secret is never stored: the answer has the digest of the first."""
     webhook_id = world.ids.mint(WEBHOOK, world.gpt_id)
