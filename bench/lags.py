@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from schemas.kafka import client_config
 from schemas.settings import KafkaSettings
-from schemas.topics import BULK, READERS, bulk
+from schemas.topics import BULK, READERS, bulk, group
 
 _EVERY_S: Final = 2.0
 _TIMEOUT_S: Final = 10
@@ -46,21 +46,24 @@ def watching(settings: KafkaSettings) -> Iterator[Lags]:
 
 
 def _watch(settings: KafkaSettings, lags: Lags, stop: threading.Event) -> None:
-    group = f"{settings.topic_prefix}actionstream-all"
-    options = {**client_config(settings), "group.id": group, "enable.auto.commit": False}
-    consumer = Consumer(options)
+    options = {**client_config(settings), "enable.auto.commit": False}
+    consumers = {
+        name: Consumer({**options, "group.id": settings.topic_prefix + group(name)})
+        for name in STAGES
+    }
     began = time.monotonic()
     try:
         while not stop.wait(_EVERY_S):
             seen = {
-                name: _waiting(consumer, settings.topic_prefix + topic)
+                name: _waiting(consumers[name], settings.topic_prefix + topic)
                 for name, topic in STAGES.items()
             }
             lags.at.append(time.monotonic() - began)
             for name, count in seen.items():
                 lags.waiting[name].append(count)
     finally:
-        consumer.close()
+        for consumer in consumers.values():
+            consumer.close()
 
 
 def _waiting(consumer: Consumer, topic: str) -> int:

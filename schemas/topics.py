@@ -218,6 +218,39 @@ READERS: Final[dict[str, Topic[Any]]] = {
 }
 """The stages, each with the topic that it reads."""
 
+SETS: Final[dict[str, tuple[str, ...]]] = {
+    "intake": ("receive", "parse", "expand"),
+    "models": ("classify", "extract", "index", "refresh", "index-object", "trial"),
+    "records": (
+        "complete",
+        "update",
+        "review",
+        "delete",
+        "purge",
+        "reprocess",
+        "define",
+        "redrive",
+        "discard",
+        "reshape",
+        "clear",
+        "tenants",
+        "forget",
+        "batches",
+        "cancel",
+        "ping",
+    ),
+    "objects": ("collections",),
+    "webhooks": ("webhooks", "notify"),
+}
+"""Sets of stages that can be deployed and scaled apart. Each has a consumer group of its own, also
+where one worker runs all of them: what a group has read, no other deployment reads again."""
+
+
+def group(stage: str) -> str:
+    """Returns: the consumer group in which a stage's records are read: that of its set."""
+    [name] = [name for name, stages in SETS.items() if stage in stages]
+    return f"actionstream-{name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Delay:

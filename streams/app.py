@@ -21,6 +21,7 @@ import uvloop
 from prometheus_client import start_http_server
 
 from schemas.ids import Ids
+from schemas.topics import SETS, group
 from streams import consumer, logs, targets, topics_admin
 from streams.answers import Answers
 from streams.batch_ledger import BatchLedger
@@ -76,34 +77,8 @@ from streams.webhooks.bell import Bell
 
 log = structlog.get_logger()
 
-SETS: dict[str, tuple[str, ...]] = {
-    "intake": ("receive", "parse", "expand"),
-    "models": ("classify", "extract", "index", "refresh", "index-object", "trial"),
-    "records": (
-        "complete",
-        "update",
-        "review",
-        "delete",
-        "purge",
-        "reprocess",
-        "define",
-        "redrive",
-        "discard",
-        "reshape",
-        "clear",
-        "tenants",
-        "forget",
-        "batches",
-        "cancel",
-        "ping",
-    ),
-    "objects": ("collections",),
-    "webhooks": ("webhooks", "notify"),
-}
-"""Sets of stages that can be deployed and scaled apart; each has a consumer group of its own."""
-
 ALL = "all"
-"""The set of all stages in one worker."""
+"""All sets of stages in one worker."""
 
 ASKING = frozenset({ALL, "models"})
 """The sets whose stages ask models; the others start without them."""
@@ -206,7 +181,7 @@ def chosen(stages: Sequence[Reading[Any]], name: str) -> tuple[Reading[Any], ...
 
 
 async def work(settings: Settings, name: str) -> None:
-    """Work until SIGTERM or SIGINT: one set of stages in one consumer group."""
+    """Work until SIGTERM or SIGINT: one set of stages or all, each set in its consumer group."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -218,10 +193,14 @@ async def work(settings: Settings, name: str) -> None:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         opened = await stack.enter_async_context(clients(settings))
         stages = chosen(pipeline(opened, settings), name)
-        group = f"{settings.topic_prefix}actionstream-{name}"
-        app = consumer.create(settings, group=group, folder=folder)
+        groups = dict.fromkeys(group(stage.name) for stage in stages)
+        apps = {
+            each: consumer.create(settings, group=settings.topic_prefix + each, folder=folder)
+            for each in groups
+        }
         ledger = Ledger(opened.database, owner=owner, lease=settings.lease)
-        publisher = consumer.KafkaPublisher(app, prefix=settings.topic_prefix)
+        # All publish through the one that ends last.
+        publisher = consumer.KafkaPublisher([*apps.values()][-1], prefix=settings.topic_prefix)
         runner = Runner(
             ledger,
             publisher,
@@ -244,10 +223,11 @@ async def work(settings: Settings, name: str) -> None:
         if not await done_before(stop, _ready(opened, settings, name, startup)):
             return
         for stage in stages:
+            app = apps[group(stage.name)]
             consumer.attach(app, stage, runner, together, prefix=settings.topic_prefix)
         beside = Beside(settings, opened.database, publisher, opened.ids, opened.bell, owner)
         names = [stage.name for stage in stages]
-        async with consumer.running(app, grace=settings.grace), beside.running(names):
+        async with consumer.running([*apps.values()], grace=settings.grace), beside.running(names):
             log.info("working", stages=names, owner=owner)
             await stop.wait()
             log.info("stopping", owner=owner)

@@ -9,7 +9,7 @@ as a last resort the process ends, and what is not acknowledged comes back.
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -260,16 +260,17 @@ class KafkaPublisher:
 
 
 @asynccontextmanager
-async def running(app: faust.App, *, grace: timedelta) -> AsyncIterator[None]:
+async def running(apps: Sequence[faust.App], *, grace: timedelta) -> AsyncIterator[None]:
     """Consume while the block runs; then finish or hand over what is in flight and leave.
 
-    Work in flight gets the grace. Where the app does not end after it, as when the brokers went
-    away meanwhile, the process does: what is not acknowledged comes back.
+    The last one ends after the others, which may publish through it. Work in flight gets the grace.
+    Where an app does not end after it, as when the brokers went away meanwhile, the process does:
+    what is not acknowledged comes back.
 
     Raises: SystemExit: the brokers went away since they were waited for.
     """
     try:
-        await app.start()
+        await asyncio.gather(*(app.start() for app in apps))
     except KafkaConnectionError as error:
         # The framework cannot be started twice. The process can, and then waits for the brokers.
         log.error("kafka went away during the start", reason=str(error))  # noqa: TRY400 - said
@@ -277,9 +278,15 @@ async def running(app: faust.App, *, grace: timedelta) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        ending = asyncio.ensure_future(app.stop())
+        ending = asyncio.ensure_future(_stop(apps))
         await asyncio.wait({ending}, timeout=grace.total_seconds() + _LEAVE_SECONDS)
         if not ending.done():
-            log.error("could not leave the group in time")
+            log.error("could not leave the groups in time")
             os._exit(_EXIT_BUG)
         await ending
+
+
+async def _stop(apps: Sequence[faust.App]) -> None:
+    *others, last = apps
+    await asyncio.gather(*(app.stop() for app in others))
+    await last.stop()

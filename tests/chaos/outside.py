@@ -13,6 +13,8 @@ from opensearchpy import AsyncOpenSearch
 from opensearchpy.helpers import async_scan
 from psycopg.rows import dict_row
 
+from schemas.topics import READERS, group, sources
+
 Row = dict[str, Any]
 _TABLES = (
     "requests",
@@ -30,10 +32,9 @@ _TABLES = (
     "api_keys",
     "document_types",
 )
-#: Topics that gateways and other programs read, and no worker.
-_FOR_OTHERS = frozenset({"results", "events", "object-changed", "key-changed"})
-WORKING, DELAYED = "actionstream-all", "actionstream-delay"
-GROUPS = (WORKING, DELAYED)
+DELAYED = "actionstream-delay"
+WORKING = {source: group(stage) for stage in READERS for source in sources(stage)}
+GROUPS = (*sorted(set(WORKING.values())), DELAYED)
 #: Columns that nothing is asked about, and that are large.
 _UNREAD = {"outputs", "detail", "text", "record_value", "candidates"}
 
@@ -171,16 +172,16 @@ class Outside:
         # Not by an admin client: librdkafka 2.16 ends the process when its admin client asks for
         # a group's offsets while the coordinator is just changing.
         behind: dict[str, int] = {}
-        for group in GROUPS:
-            reader = self._consumer(group)
+        for name in GROUPS:
+            reader = self._consumer(name)
             for topic, places in self._places(reader).items():
                 for place in reader.committed(places, timeout=20):
                     # Negative where the group has never read the topic.
                     low, high = reader.get_watermark_offsets(place, timeout=20)
                     begin = place.offset if place.offset >= 0 else low
-                    if _reads(group, topic) and high > begin:
-                        name = f"{group} {topic}"
-                        behind[name] = behind.get(name, 0) + high - begin
+                    if _reads(name, topic) and high > begin:
+                        which = f"{name} {topic}"
+                        behind[which] = behind.get(which, 0) + high - begin
             reader.close()
         return behind
 
@@ -203,12 +204,11 @@ class Outside:
         }
 
 
-def _reads(group: str, topic: str) -> bool:
+def _reads(name: str, topic: str) -> bool:
     """Returns: whether a group is to read a topic."""
     if topic.startswith("retry-"):
-        return group == DELAYED
-    final = topic.endswith("-dlq") or topic in _FOR_OTHERS
-    return group == WORKING and not final
+        return name == DELAYED
+    return WORKING.get(topic) == name
 
 
 def _record(message: Any) -> Record:

@@ -148,7 +148,7 @@ def test_what_went_well_is_clean() -> None:
         (lambda it: it.objects.clear(), "lost"),
         (lambda it: it.results.clear(), "lost"),
         (lambda it: it.events.clear(), "lost"),
-        (lambda it: it.lag.update({"actionstream-all parse": 1}), "unfinished"),
+        (lambda it: it.lag.update({"actionstream-intake parse": 1}), "unfinished"),
         (lambda it: it.sent[0].odd.append("500"), "wrong"),
     ],
 )

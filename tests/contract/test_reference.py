@@ -13,8 +13,8 @@ from cli.reference.commands import commands
 from cli.reference.metrics import backup_metrics, delay_metrics, gateway_metrics, worker_metrics
 from gateway.metrics import Metrics
 from schemas.api import search
-from schemas.topics import CATALOGUE
-from streams.app import ALL, SETS
+from schemas.topics import CATALOGUE, SETS
+from streams.app import ALL
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "docs" / "reference"

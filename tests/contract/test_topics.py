@@ -21,6 +21,7 @@ from schemas.topics import (
     READERS,
     REQUESTS,
     RESULTS,
+    SETS,
     Delay,
     Kind,
     Topic,
@@ -28,7 +29,7 @@ from schemas.topics import (
     delay_after,
 )
 from streams import app, stages
-from streams.app import ALL, SETS, Clients, pipeline
+from streams.app import ALL, Clients, pipeline
 from streams.settings import Settings
 from streams.stage import Stage
 from streams.topics_admin import Wanted, wanted

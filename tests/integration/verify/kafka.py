@@ -28,7 +28,7 @@ class Topics:
         return Consumer(
             {
                 **client_config(self.settings),
-                "group.id": f"{self.settings.topic_prefix}actionstream-all",
+                "group.id": f"{self.settings.topic_prefix}actionstream-intake",
                 "enable.auto.commit": False,
             }
         )

@@ -134,7 +134,7 @@ async def test_brokers_that_go_away_during_the_start_end_the_process() -> None:
     app: Any = Starting()
 
     with pytest.raises(SystemExit, match="start the worker again"):
-        async with consumer.running(app, grace=timedelta(seconds=1)):
+        async with consumer.running([app], grace=timedelta(seconds=1)):
             pytest.fail("it runs without brokers")
 
 
