@@ -31,10 +31,12 @@ from streams.stage import (
 )
 from streams.wire import Incoming
 
+# One look into the index a key, whatever the planner holds the table for.
 _STANDING: Final = """
-SELECT gpt_id, run_id, stage, part, state, attempt, outputs FROM steps
-WHERE stage = %s AND (gpt_id, run_id, part) IN
-      (SELECT * FROM unnest(%b::text[], %b::text[], %b::int[]))
+SELECT s.* FROM unnest(%b::text[], %b::text[], %b::int[]) AS k (gpt_id, run_id, part)
+CROSS JOIN LATERAL (
+    SELECT gpt_id, run_id, stage, part, state, attempt, outputs FROM steps
+    WHERE gpt_id = k.gpt_id AND run_id = k.run_id AND stage = %s AND part = k.part LIMIT 1) AS s
 """
 _REQUESTS: Final = """
 INSERT INTO requests AS r (request_id, gpt_id, subject, kind, status, correlation_id, reply_to,
@@ -62,7 +64,8 @@ WHERE s.attempt <= excluded.attempt
            OR s.state = 'working' AND (s.lease_until < clock_timestamp() OR s.fence = %s))
 RETURNING 1
 """
-
+# At once, because each statement costs the way to the server and back.
+_END: Final = f"WITH requests AS ({_REQUESTS}), told AS ({events.ENTER}) {_STEPS}"
 
 _NO_STEP: Final = (None, -1, None)
 
@@ -167,9 +170,7 @@ class BatchLedger:
         taken = [Taken(turn.message, turn.work) for turn in turns]
         verdicts = await stage.handle(connection, taken)
         pairs = list(zip(turns, verdicts, strict=True))
-        requests = _columns([_request(*pair) for pair in pairs])
-        await postgres.execute(connection, _REQUESTS, requests)
-        told = await events.enter_all(
+        told, new_events = await events.number(
             connection, [(turn.work, verdict.events) for turn, verdict in pairs]
         )
         made = [
@@ -180,9 +181,9 @@ class BatchLedger:
             self._step(turn, verdict, records)
             for (turn, verdict), records in zip(pairs, made, strict=True)
         ]
-        entered = await postgres.execute(
-            connection, _STEPS, (StepState.DONE, *_columns(steps), fence)
-        )
+        requests = _columns([_request(*pair) for pair in pairs])
+        given = (*requests, *new_events, StepState.DONE, *_columns(steps), fence)
+        entered = await postgres.execute(connection, _END, given)
         if len(entered) < len(steps):
             raise Fenced
         return {turn.identity: records for turn, records in zip(turns, made, strict=True)}
@@ -213,10 +214,10 @@ async def _standing(
         connection,
         _STANDING,
         (
-            stage.name,
             [key.gpt_id for key in keys],
             [key.run_id for key in keys],
             [key.part for key in keys],
+            stage.name,
         ),
     )
     rows = {StepKey(*row[:4]): row[4:] for row in found}

@@ -29,12 +29,14 @@ SELECT * FROM unnest(%b::text[], %b::bigint[])
 ON CONFLICT (gpt_id) DO UPDATE SET last = c.last + excluded.last
 RETURNING gpt_id, last, clock_timestamp(), watched
 """
-_ENTER: Final = """
+ENTER: Final = """
 INSERT INTO events (gpt_id, sequence, event_id, type, subject, object_id, request_id,
                     correlation_id, batch_id, data, created_at)
 SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[],
                      %b::text[], %b::text[], %b::text[], %b::text[]::jsonb[], %s::timestamptz[])
 """
+"""Stores events, given in columns, each with its number."""
+_WIDTH: Final = 11
 _WATCH: Final = """
 INSERT INTO event_counters AS c (gpt_id, last, watched)
 SELECT t.gpt_id, 0, EXISTS (SELECT 1 FROM webhooks w WHERE w.gpt_id = t.gpt_id)
@@ -64,12 +66,24 @@ async def enter_all(
     connection: AsyncConnection, told: Sequence[tuple[Work, Sequence[Event]]]
 ) -> list[tuple[Record, ...]]:
     """Number and store the events of several records. Returns: the records of each, in order."""
+    records, columns = await number(connection, told)
+    await postgres.execute(connection, ENTER, columns)
+    return records
+
+
+async def number(
+    connection: AsyncConnection, told: Sequence[tuple[Work, Sequence[Event]]]
+) -> tuple[list[tuple[Record, ...]], tuple[list[Any], ...]]:
+    """Number the events of several records; they are to be stored by `ENTER` before the commit.
+
+    Returns: the records to publish of each, in order, and what `ENTER` takes.
+    """
     counts = Counter[str]()
     for work, events in told:
         counts[work.gpt_id] += len(events)
     tenants = sorted(gpt_id for gpt_id, count in counts.items() if count)
     if not tenants:
-        return [() for _ in told]
+        return [() for _ in told], tuple([] for _ in range(_WIDTH))
     counted = await postgres.execute(
         connection, _COUNT, (tenants, [counts[gpt_id] for gpt_id in tenants])
     )
@@ -87,9 +101,7 @@ async def enter_all(
                 for place, event in enumerate(events)
             ]
         )
-    entered = _columns([each for group in made for each in group])
-    await postgres.execute(connection, _ENTER, entered)
-    return [
+    records = [
         tuple(
             _record(event, whose, topic)
             for event, whose in group
@@ -97,6 +109,7 @@ async def enter_all(
         )
         for group in made
     ]
+    return records, _columns([each for group in made for each in group])
 
 
 def _whose(work: Work, event: Event) -> Envelope:

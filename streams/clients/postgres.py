@@ -53,11 +53,14 @@ class Database:
             "statement_timeout": STATEMENT_TIMEOUT_MS,
             "lock_timeout": LOCK_TIMEOUT_MS,
             "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+            "plan_cache_mode": "force_generic_plan",
+            "enable_seqscan": "off",
         }
         engine = create_async_engine(
             url,
             pool_size=pool,
             max_overflow=0,
+            pool_use_lifo=True,
             hide_parameters=True,
             pool_timeout=10,
             connect_args={

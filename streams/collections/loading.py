@@ -34,7 +34,7 @@ from streams.collections.values import (
 
 _TENANTS: Final = """
 SELECT gpt_id, disabled_at IS NOT NULL, deleted_at IS NOT NULL, max_objects, max_bytes,
-       object_count, byte_count
+       object_count, byte_count, clock_timestamp()
 FROM gpts WHERE gpt_id = ANY(%s) ORDER BY gpt_id FOR NO KEY UPDATE
 """
 _COLLECTIONS: Final = """
@@ -122,9 +122,9 @@ async def load(connection: AsyncConnection, asked: Sequence[Asked], limits: Limi
         Asked(each.caller, each.name, one) for each in asked for one in _singles(each.operation)
     ]
     gpt_ids = sorted({each.caller.gpt_id for each in asked})
-    tenants = await _tenants(connection, gpt_ids, limits)
+    now, tenants = await _tenants(connection, gpt_ids, limits)
     collections = await _collections(connection, asked)
-    loaded = await _objects(connection, single, collections)
+    loaded = await _objects(connection, single, collections, now)
     loaded.tenants = tenants
     loaded.collections = {each.collection_id: each for each in collections.values()}
     if restores := [each for each in single if isinstance(each.operation, RestoreObject)]:
@@ -141,9 +141,11 @@ def _singles(operation: Any) -> Sequence[Any]:  # noqa: ANN401 - any operation
 
 async def _tenants(
     connection: AsyncConnection, gpt_ids: Sequence[str], limits: Limits
-) -> dict[str, Tenant]:
+) -> tuple[datetime | None, dict[str, Tenant]]:
+    """Returns: the time, if there are any, and the tenants."""
     found = await rows.fetch(connection, _TENANTS, (gpt_ids,))
-    return {
+    now = found[-1][-1] if found else None
+    return now, {
         gpt_id: Tenant(
             gpt_id,
             disabled,
@@ -152,7 +154,7 @@ async def _tenants(
             limits.max_bytes if size is None else size,
             *counts,
         )
-        for gpt_id, disabled, deleted, objects, size, *counts in found
+        for gpt_id, disabled, deleted, objects, size, *counts, _ in found
     }
 
 
@@ -175,7 +177,9 @@ async def _objects(
     connection: AsyncConnection,
     asked: Sequence[Asked],
     collections: dict[tuple[str, str], Collection],
+    now: datetime | None,
 ) -> Loaded:
+    """Returns: the objects that are meant; where none can be, Postgres is not asked again."""
     ids: set[str] = set()
     restored: set[str] = set()
     keys: Counter[tuple[str, str, str | None]] = Counter()
@@ -194,7 +198,9 @@ async def _objects(
                 ids.add(object_id)
             case _:
                 pass
-    by_key = rows.columns(list(keys)) if keys else ([], [], [])
+    if now is not None and not (ids or restored or keys):
+        return Loaded(now)
+    by_key = rows.columns(list(keys), 3)
     names = ("collections", "keys", "subjects")
     parameters = {
         "ids": [*ids, *restored],
@@ -203,9 +209,8 @@ async def _objects(
         **dict(zip(names, by_key, strict=True)),
     }
     found = await rows.fetch(connection, _OBJECTS, parameters)
-    now: datetime = found[0][0]
     objects = [Object(*row[1:]) for row in found if row[1] is not None]
-    return Loaded(now, objects={each.object_id: each for each in objects})
+    return Loaded(found[0][0], objects={each.object_id: each for each in objects})
 
 
 async def _earlier(

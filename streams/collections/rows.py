@@ -21,6 +21,6 @@ async def write(connection: AsyncConnection, statement: str, rows: Sequence[Row]
         await postgres.execute(connection, statement, columns(rows))
 
 
-def columns(rows: Sequence[Row]) -> tuple[list[Any], ...]:
-    """Returns: the rows' columns, each as a list; the rows are not empty."""
-    return tuple(map(list, zip(*rows, strict=True)))
+def columns(rows: Sequence[Row], width: int = 0) -> tuple[list[Any], ...]:
+    """Returns: the rows' columns, each as a list; without rows, so many empty ones."""
+    return tuple(map(list, zip(*rows, strict=True))) or tuple([] for _ in range(width))

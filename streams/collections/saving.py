@@ -13,18 +13,6 @@ from streams.collections import derived, rows
 from streams.collections.values import Collection, Earlier, Object
 from streams.collections.world import World
 
-_COUNTS: Final = """
-WITH tenants AS (
-    UPDATE gpts SET object_count = n.objects, byte_count = n.bytes
-    FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS n (gpt_id, objects, bytes)
-    WHERE gpts.gpt_id = n.gpt_id
-)
-UPDATE collections AS c SET object_count = n.objects, byte_count = n.bytes, sequence = n.sequence,
-       last_created_at = n.last_created_at
-FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[])
-     AS n (collection_id, objects, bytes, sequence, last_created_at)
-WHERE c.collection_id = n.collection_id
-"""
 _COLLECTION: Final = """
 INSERT INTO collections (collection_id, gpt_id, name, created_at, updated_at, description,
     json_schema, search, indexes, shape, shaped, keep_versions, default_ttl_s, max_objects,
@@ -41,22 +29,43 @@ ON CONFLICT (collection_id) DO UPDATE SET updated_at = excluded.updated_at,
     last_created_at = excluded.last_created_at, version = excluded.version,
     deleted_at = excluded.deleted_at
 """
-# They are entered in their order, in which deleted ones stand first, so that a key is free
-# before another object takes it. As JSON they cost the driver a third of what arrays cost.
-_OBJECTS: Final = """
-INSERT INTO objects (object_id, gpt_id, collection_id, subject, key, body, size_bytes, version,
-    sequence, created_at, updated_at, expires_at, deleted_at, slots, filterable, words, fragments)
-SELECT object_id, gpt_id, collection_id, subject, key, body, size_bytes, version, sequence,
-    created_at, updated_at, expires_at, deleted_at, slots, filterable,
-    to_tsvector(language::regconfig, words), fragments
-FROM json_to_recordset(%s::json) AS n (object_id text, gpt_id text, collection_id text,
-    subject text, key text, body jsonb, size_bytes int, version bigint, sequence bigint,
-    created_at timestamptz, updated_at timestamptz, expires_at timestamptz, deleted_at timestamptz,
-    slots jsonb, filterable boolean, words text, language text, fragments text)
-ON CONFLICT (object_id) DO UPDATE SET body = excluded.body, size_bytes = excluded.size_bytes,
-    version = excluded.version, sequence = excluded.sequence, updated_at = excluded.updated_at,
-    expires_at = excluded.expires_at, deleted_at = excluded.deleted_at, slots = excluded.slots,
-    filterable = excluded.filterable, words = excluded.words, fragments = excluded.fragments
+# One statement, because each costs the way to the server and back. Objects are entered in their
+# order, in which deleted ones stand first, so that a key is free before another object takes it. As
+# JSON they cost the driver a third of what arrays cost.
+_SAVE: Final = """
+WITH objects AS (
+    INSERT INTO objects (object_id, gpt_id, collection_id, subject, key, body, size_bytes, version,
+        sequence, created_at, updated_at, expires_at, deleted_at, slots, filterable, words,
+        fragments)
+    SELECT object_id, gpt_id, collection_id, subject, key, body, size_bytes, version, sequence,
+        created_at, updated_at, expires_at, deleted_at, slots, filterable,
+        to_tsvector(language::regconfig, words), fragments
+    FROM json_to_recordset(%s::json) AS n (object_id text, gpt_id text, collection_id text,
+        subject text, key text, body jsonb, size_bytes int, version bigint, sequence bigint,
+        created_at timestamptz, updated_at timestamptz, expires_at timestamptz,
+        deleted_at timestamptz, slots jsonb, filterable boolean, words text, language text,
+        fragments text)
+    ON CONFLICT (object_id) DO UPDATE SET body = excluded.body, size_bytes = excluded.size_bytes,
+        version = excluded.version, sequence = excluded.sequence, updated_at = excluded.updated_at,
+        expires_at = excluded.expires_at, deleted_at = excluded.deleted_at, slots = excluded.slots,
+        filterable = excluded.filterable, words = excluded.words, fragments = excluded.fragments
+), kept AS (
+    INSERT INTO object_versions
+    SELECT * FROM json_populate_recordset(NULL::object_versions, %s::json) ON CONFLICT DO NOTHING
+), dropped AS (
+    DELETE FROM object_versions AS v
+    USING unnest(%s::text[], %s::bigint[]) AS n (object_id, floor)
+    WHERE v.object_id = n.object_id AND v.version <= n.floor
+), tenants AS (
+    UPDATE gpts SET object_count = n.objects, byte_count = n.bytes
+    FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS n (gpt_id, objects, bytes)
+    WHERE gpts.gpt_id = n.gpt_id
+)
+UPDATE collections AS c SET object_count = n.objects, byte_count = n.bytes, sequence = n.sequence,
+       last_created_at = n.last_created_at
+FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[])
+     AS n (collection_id, objects, bytes, sequence, last_created_at)
+WHERE c.collection_id = n.collection_id
 """
 _RESHAPED: Final = """
 UPDATE objects SET slots = n.slots, filterable = n.filterable, fragments = n.fragments,
@@ -65,36 +74,26 @@ FROM json_to_recordset(%s::json) AS n (object_id text, slots jsonb, filterable b
     language text, fragments text)
 WHERE objects.object_id = n.object_id
 """
-_VERSIONS: Final = """
-WITH kept AS (
-    INSERT INTO object_versions
-    SELECT * FROM json_populate_recordset(NULL::object_versions, %s::json) ON CONFLICT DO NOTHING
-)
-DELETE FROM object_versions AS v USING unnest(%s::text[], %s::bigint[]) AS n (object_id, floor)
-WHERE v.object_id = n.object_id AND v.version <= n.floor
-"""
 
 
 async def save(connection: AsyncConnection, world: World) -> None:
     """Write what differs from what was loaded."""
     for each in world.redefined_collections():
         await postgres.execute(connection, _COLLECTION, _collection(each))
-    if objects := world.changed_objects():
-        entries = [_object(each, world.collections[each.collection_id]) for each in objects]
-        await postgres.execute(connection, _OBJECTS, (_array(entries),))
-    earlier = [_earlier(each) for each in world.superseded()]
-    floors = world.floors()
-    if earlier or floors:
-        columns = rows.columns(floors) if floors else ([], [])
-        await postgres.execute(connection, _VERSIONS, (_array(earlier), *columns))
-    if counted := world.counted_collections():
-        tenants = [
-            (each.gpt_id, each.object_count, each.byte_count) for each in world.changed_tenants()
-        ]
-        columns = rows.columns(tenants) if tenants else ([], [], [])
-        await postgres.execute(
-            connection, _COUNTS, (*columns, *rows.columns(list(map(_counts, counted))))
-        )
+    objects, counted = world.changed_objects(), world.counted_collections()
+    earlier, floors = world.superseded(), world.floors()
+    if not (objects or counted or earlier or floors):
+        return
+    entries = [_object(each, world.collections[each.collection_id]) for each in objects]
+    tenants = world.changed_tenants()
+    given = (
+        _array(entries),
+        _array([_earlier(each) for each in earlier]),
+        *rows.columns(floors, 2),
+        *rows.columns([(each.gpt_id, each.object_count, each.byte_count) for each in tenants], 3),
+        *rows.columns([_counts(each) for each in counted], 5),
+    )
+    await postgres.execute(connection, _SAVE, given)
 
 
 async def reshape(
