@@ -3,7 +3,6 @@
 Plain SQL through psycopg, prepared by each connection, under the tenant for whom it is.
 """
 
-import asyncio
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -14,6 +13,7 @@ from gateway.connection import Connection, Found, Parameters
 from gateway.database import AWAY, POOL_WAIT_S, SET_TENANT, connection_options
 from gateway.errors import TookTooLong, Unavailable
 from gateway.settings import GatewaySettings
+from gateway.slots import Slots
 
 _GRACE_S: Final = 2.0
 """Above the statement's own limit, which only a server that lives can keep."""
@@ -28,8 +28,8 @@ class Direct:
         self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._options = connection_options(settings)
         self._longest = settings.statement_timeout.total_seconds() + _GRACE_S
-        self._free = asyncio.Semaphore(settings.gateway_database_pool)
-        self._walks = asyncio.Semaphore(max(1, settings.gateway_database_pool // 2))
+        self._free = Slots(settings.gateway_database_pool)
+        self._walks = Slots(max(1, settings.gateway_database_pool // 2))
         self._idle: list[Connection] = []
 
     async def rows(self, tenant: str, sql: LiteralString, parameters: Parameters = ()) -> Found:
@@ -65,14 +65,13 @@ class Direct:
         whatever anybody looks for.
         """
         try:
-            async with asyncio.timeout(POOL_WAIT_S):
-                await self._walks.acquire()
+            await self._walks.take(POOL_WAIT_S)
         except TimeoutError as error:
             raise Unavailable("too many lists are looked through; try again") from error
         try:
             return await self.rows(tenant, sql, parameters)
         finally:
-            self._walks.release()
+            self._walks.give_back()
 
     async def row(
         self, tenant: str, sql: LiteralString, parameters: Parameters = ()
@@ -88,12 +87,7 @@ class Direct:
             await connection.close()
 
     async def _read(self, tenant: str, sql: LiteralString, parameters: Parameters) -> Found:
-        if self._free.locked():
-            async with asyncio.timeout(POOL_WAIT_S):
-                await self._free.acquire()
-        else:
-            # Nobody is waited for, so that there is nothing to end; a timer costs more than this.
-            await self._free.acquire()
+        await self._free.take(POOL_WAIT_S)
         connection = None
         try:
             connection = self._taken(tenant) or await self._opened()
@@ -103,7 +97,7 @@ class Direct:
                 connection.tenant = tenant
             return await connection.rows(sql, parameters)
         finally:
-            self._free.release()
+            self._free.give_back()
             if connection is not None:
                 await self._give_back(connection)
 

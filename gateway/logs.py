@@ -7,7 +7,8 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 import orjson
@@ -80,11 +81,12 @@ def configure(settings: SharedSettings) -> None:
     """Set up structlog and the standard library's logging for this process."""
     level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stdout.isatty())
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True) if text else _stamped
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        stamp,
         structlog.processors.StackInfoRenderer(),
     ]
     rendering: list[Any] = (
@@ -111,8 +113,14 @@ def configure(settings: SharedSettings) -> None:
     _quieten()
 
 
+def _stamped(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Returns: the event with its time, whose text is made where the whole line is."""
+    event["timestamp"] = datetime.now(UTC)
+    return event
+
+
 def _json(event: Mapping[str, Any], **_: object) -> str:
-    return orjson.dumps(event, default=repr).decode()
+    return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z).decode()
 
 
 def _is_no_handshake(record: logging.LogRecord) -> bool:

@@ -25,7 +25,8 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024
 _PING_S: Final = 20.0
 """A client of a WebSocket that does not answer a ping within so long is taken for gone."""
 
-_STATUS_LINE: Final = b"HTTP/1.1 400 Bad Request\r\n"
+_HEAD: Final = b"HTTP/1.1 "
+_STATUS_LINE: Final = _HEAD + b"400 Bad Request\r\n"
 _SEND_BUFFER_BYTES: Final = 256 * 1024
 _FAREWELL_S: Final = 5.0
 """How long a client that did not read has to read why it is cut off."""
@@ -62,8 +63,48 @@ def connection_of(scope: MutableMapping[str, Any]) -> Connection | None:
     return cast("Connection | None", scope.get("extensions", {}).get(CONNECTION))
 
 
+class _Whole:
+    """A transport that writes the head of an answer in one piece with what follows it at once.
+
+    Uvicorn writes them one after the other, and the kernel wakes the client for each.
+    """
+
+    __slots__ = ("_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all else is the transport's own
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write these bytes; a head, when the event loop goes on at the latest."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(_HEAD):
+            self._head = data
+            self._loop.call_soon(self._write_head)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection once all is written."""
+        self._write_head()
+        self._transport.close()
+
+    def _write_head(self) -> None:
+        if self._head:
+            self.write(b"")
+
+
 class Protocol(HttpToolsProtocol):
     """Serves one connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection."""
+        super().connection_made(cast("asyncio.Transport", _Whole(transport)))
 
     def on_message_begin(self) -> None:
         """Begin a call: its scope gets the connection."""
