@@ -30,6 +30,8 @@ _KNOWN: Final = "known-"
 _NEW: Final = re.compile(
     rf"(?<!{_KNOWN})(?:(?:obj|req)_[0-9a-f]{{32}}_[a-z2-7]{{16}}|evt_[0-9a-f]{{32}}|{_EVENT})"
 )
+_PLACE: Final = re.compile(r"%[sb](?:::(\w+))?")
+"""A value's place in a statement, with its type; events' numbers are the only big ones there."""
 _LITERAL: Final = re.compile(r"E'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'", re.DOTALL)
 _VARIABLE: Final = re.compile(r"(?<!:):(?=[A-Za-z_])")
 
@@ -118,8 +120,9 @@ class Writer:
 
 def _asked(sql: str, parameters: Any) -> Statement:  # noqa: ANN401 - as psycopg takes them
     if "INTO events" in sql:
-        tenants, numbers, *others = parameters
-        parameters = (tenants, [_EVENT] * len(numbers), *others)
+        at = _PLACE.findall(sql).index("bigint")
+        numbers = [_EVENT] * len(parameters[at])
+        parameters = (*parameters[:at], numbers, *parameters[at + 1 :])
     return Statement(sql, parameters)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.base import Executable
 
@@ -234,7 +234,7 @@ def _letter(
             document_id=work.document_id,
             run_id=work.key.run_id if decoded else None,
             part=work.key.part if decoded else None,
-            batch_id=work.envelope.batch_id,
+            batch_id=work.envelope.batch_id or _batch_of(work.document_id),
             record_key=record.key,
             record_value=record.value,
             headers=[[name, b64encode(value or b"").decode()] for name, value in record.headers],
@@ -244,6 +244,14 @@ def _letter(
         )
         .on_conflict_do_nothing()
     )
+
+
+def _batch_of(document_id: str | None) -> Any:  # noqa: ANN401 - a value of any statement
+    """Returns: the batch of a document that was processed again on its own, for its retries."""
+    if document_id is None:
+        return None
+    query = select(DOCUMENTS.c.batch_id).where(DOCUMENTS.c.document_id == document_id)
+    return query.scalar_subquery()
 
 
 def _dead_record(stage: Reading[Any], record: Incoming, failure: Failure) -> Record:

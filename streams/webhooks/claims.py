@@ -72,6 +72,7 @@ CROSS JOIN LATERAL (
 LEFT JOIN events e ON e.gpt_id = d.gpt_id AND e.sequence = d.sequence
 ORDER BY n.webhook_id, d.urgent DESC, d.retry_at NULLS FIRST, d.sequence
 """
+# Whose lease is over has nothing to say any more, but what was delivered was.
 _WRITE: Final = """
 UPDATE webhook_deliveries d SET state = n.state, urgent = n.urgent, attempts = n.attempts,
     retry_at = clock_timestamp() + n.retry_s * interval '1 second', status_code = n.status_code,
@@ -79,9 +80,12 @@ UPDATE webhook_deliveries d SET state = n.state, urgent = n.urgent, attempts = n
     tried_at = CASE WHEN n.state = 'skipped' THEN d.tried_at ELSE clock_timestamp() END,
     settled_at = CASE WHEN n.state <> 'pending' THEN clock_timestamp() END
 FROM unnest(%b::text[], %b::text[], %b::bool[], %b::int[], %b::float8[], %b::int[], %b::int[],
-            %b::text[], %b::text[])
-    AS n (delivery_id, state, urgent, attempts, retry_s, status_code, latency_ms, excerpt, error)
-WHERE d.delivery_id = n.delivery_id AND d.state = 'pending'
+            %b::text[], %b::text[], %b::text[])
+    AS n (delivery_id, state, urgent, attempts, retry_s, status_code, latency_ms, excerpt, error,
+          owner),
+    webhooks w
+WHERE d.delivery_id = n.delivery_id AND d.state = 'pending' AND w.webhook_id = d.webhook_id
+    AND (w.owner = n.owner OR n.state = 'delivered')
 """
 # A person who changed the endpoint meanwhile has begun its failures anew. An endpoint that fails is
 # tried once more when its time is over, so that it is paused then. A test that fails leaves it as
@@ -245,7 +249,7 @@ async def give_back(connection: AsyncConnection, done: Sequence[Done]) -> None:
     """Write what became of runs, and when their endpoints are to be tried next."""
     webhook_ids = sorted({each.claimed.webhook_id for each in done})
     await due.lock(connection, webhook_ids)
-    written = [one.row() for each in done for one in each.written]
+    written = [(*one.row(), each.terms.owner) for each in done for one in each.written]
     await rows.write(connection, _WRITE, written)
     standings = [row for each in done if (row := each.row()) is not None]
     await rows.write(connection, _FAILURES, standings)

@@ -123,6 +123,21 @@ async def test_failed_documents_are_retried(world: World) -> None:
     assert (await batch.told()).count("batch.completed") == 2
 
 
+async def test_a_retry_takes_what_failed_when_it_was_processed_again(world: World) -> None:
+    """A document of the batch that was reprocessed on its own, without naming the batch."""
+    batch = await Batch(world).opened(TEXT)
+    await batch.worked()
+    [entry] = await batch.entries()
+    world.models = FakeModels(broken)
+    await world.follow(await world.reprocess(entry.document_id))
+    assert await batch.counts() == {("failed", "no_sense"): 1}
+    world.models = FakeModels(reply)
+
+    await world.follow(await batch.change(Retry(by="someone")))
+
+    assert await batch.counts() == {("completed", "receipt"): 1}
+
+
 async def test_a_retry_of_nothing_is_told_too(world: World) -> None:
     """Where no letter can be sent again, the retry is over at once."""
     batch = await Batch(world).opened()

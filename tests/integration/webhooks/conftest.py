@@ -226,9 +226,9 @@ class World:
             await connection.execute(text(statement), {"id": self.gpt_id})
         self.bell.ring()
 
-    def of_another(self, gpt_id: str) -> "World":
+    async def of_another(self) -> "World":
         """The same for another tenant."""
-        return replace(self, gpt_id=gpt_id)
+        return replace(self, gpt_id=await _tenant(self.database))
 
     def _envelope(self, topic: Topic[Any], subject: str | None, request_id: str) -> Envelope:
         return Envelope(
@@ -259,12 +259,17 @@ class World:
         return done.outputs[0]
 
 
-@pytest.fixture
-async def world(settings: Settings, database: Database) -> AsyncIterator[World]:
-    """A tenant of the test's own; its endpoints are gone afterwards."""
+async def _tenant(database: Database) -> str:
     gpt_id = f"t-{uuid.uuid4().hex[:12]}"
     async with database.transaction() as connection:
         await connection.execute(insert(GPTS).values(gpt_id=gpt_id, name="A test's own"))
+    return gpt_id
+
+
+@pytest.fixture
+async def world(settings: Settings, database: Database) -> AsyncIterator[World]:
+    """A tenant of the test's own; its endpoints are gone afterwards."""
+    gpt_id = await _tenant(database)
     ids = Ids(settings.id_secret.get_secret_value())
     sender = Sender(timeout_s=0.8, allowed_networks=LOOPBACK, resolve=resolve)
     yield World(database, ids, Seal("k" * 32), gpt_id, sender)

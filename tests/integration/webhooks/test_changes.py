@@ -33,7 +33,7 @@ async def test_an_endpoint_is_made_changed_and_removed(world: World) -> None:
 
 async def test_events_are_for_notify_while_their_tenant_has_endpoints(world: World) -> None:
     """From the first endpoint until the last is gone, and for no other tenant."""
-    other = world.of_another("demo")
+    other = await world.of_another()
 
     async def readers() -> tuple[list[str], list[str]]:
         mine, others = [await each.entered("document.indexed") for each in (world, other)]
@@ -68,14 +68,14 @@ async def test_a_tenant_has_so_many_endpoints(world: World) -> None:
     webhook_id = world.ids.mint(WEBHOOK, world.gpt_id)
     change = {"do": "create", "url": URL, "secret": world.sealed(webhook_id)}
     assert await refused(world, webhook_id, change) == (403, "too_many_webhooks")
-    await world.of_another("demo").made(URL)
+    await (await world.of_another()).made(URL)
 
 
 @pytest.mark.parametrize("change", [{"do": "delete"}, {"do": "update", "url": "https://evil.com"}])
 async def test_others_find_nothing(world: World, change: dict[str, str]) -> None:
     """Neither another tenant nor another end user of the same one."""
     webhook_id = await world.made(URL, subject="anna")
-    for who in (world.of_another("demo"), world):
+    for who in (await world.of_another(), world):
         assert await refused(who, webhook_id, change, subject="bert") == (404, "not_found")
     await world.done(webhook_id, change, subject="anna")
 

@@ -65,7 +65,7 @@ async def test_only_what_an_endpoint_asked_for(world: World, receiver: Receiver)
 
 async def test_tenants_and_end_users_get_their_own_events(world: World, receiver: Receiver) -> None:
     """An endpoint of a subject gets that one's, the tenant's all, another tenant's none."""
-    other = world.of_another("demo")
+    other = await world.of_another()
     await other.made(receiver.url("/other"))
     await world.made(receiver.url("/tenant"))
     await world.made(receiver.url("/anna"), subject="anna")
@@ -147,7 +147,7 @@ async def test_what_takes_it_slowly_or_without_an_end_has_taken_it(
 async def test_a_disabled_tenant_gets_nothing(world: World, receiver: Receiver) -> None:
     """Until it is enabled; others' endpoints are delivered to meanwhile."""
     webhook_id = await world.made(receiver.url("/hook"))
-    other = world.of_another("demo")
+    other = await world.of_another()
     others = await other.made(receiver.url("/other"))
     await world.change_tenant("disabled_at = now()")
     await world.happened("document.indexed")
