@@ -95,7 +95,7 @@ def take_apart(subjects: Subjects, options: argparse.Namespace) -> list[anatomy.
     body = json.dumps({"body": example()}).encode()
     path = f"/v1/gpts/{subjects.gpt_id}/collections/{PLAIN}/objects"
     key = subjects.made.environment["ACTIONSTREAM_API_KEY"]
-    target = anatomy.Target(subjects.port(), path, key, body)
+    target = anatomy.Target(subjects.ports[0], path, key, body)
     url = plain(subjects.admin)
     return [
         anatomy.measure(subjects.made, target, url, options.anatomy, clients) for clients in (1, 16)

@@ -1,6 +1,6 @@
 """What CPU each part takes: processes that were started here, and servers by where they listen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import psutil
 
@@ -24,9 +24,9 @@ def listening(port: int) -> psutil.Process | None:
     return psutil.Process(min(found)) if found else None
 
 
-def spent(parts: Mapping[str, psutil.Process]) -> dict[str, float]:
+def spent(parts: Mapping[str, Sequence[psutil.Process]]) -> dict[str, float]:
     """Returns: the CPU seconds of each part so far, with the children that it still has."""
-    return {name: _of(root) for name, root in parts.items()}
+    return {name: sum(map(_of, roots)) for name, roots in parts.items()}
 
 
 def _of(root: psutil.Process) -> float:

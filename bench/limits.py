@@ -176,7 +176,7 @@ def over_http(made: Stack, keys: dict[str, Key], options: argparse.Namespace) ->
             if name == "refused":
                 _empty(client, key)
             plan = Plan(
-                port=client.base_url.port or 0,
+                ports=[client.base_url.port or 0],
                 requests=[
                     f"GET {_PATH} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n"
                 ],

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import cycle
 from typing import Final, cast
 
 import uvloop
@@ -32,10 +33,11 @@ _DIGITS: Final = len(MARK)
 class Plan:
     """What to send, by how many clients, and how long; all times in seconds.
 
-    A request that is answered with the status `again` is sent once more, and its time runs on.
+    Clients share the ports evenly, as behind a balancer. A request that is answered with the status
+    `again` is sent once more, and its time runs on.
     """
 
-    port: int
+    ports: Sequence[int]
     requests: Sequence[str]
     status: int
     clients: int
@@ -174,8 +176,9 @@ class Run:
 class _Client(asyncio.Protocol):
     """One client: sends, waits for the answer, sends again, on one connection while it is kept."""
 
-    def __init__(self, run: Run, done: asyncio.Future[None]) -> None:
+    def __init__(self, run: Run, port: int, done: asyncio.Future[None]) -> None:
         self._run = run
+        self._port = port
         self._done = done
         self._transport: asyncio.Transport | None = None
         self._answer = Answer()
@@ -186,7 +189,7 @@ class _Client(asyncio.Protocol):
         """Connect and send the request; the time to connect is the request's."""
         loop = asyncio.get_running_loop()
         try:
-            await loop.create_connection(lambda: self, "127.0.0.1", self._run.plan.port)
+            await loop.create_connection(lambda: self, "127.0.0.1", self._port)
         except OSError as error:
             self._end(repr(error))
 
@@ -249,7 +252,7 @@ async def perform(plan: Plan) -> Figures:
     run = Run.of(plan)
     loop = asyncio.get_running_loop()
     ends = [loop.create_future() for _ in range(plan.clients)]
-    clients = [_Client(run, end) for end in ends]
+    clients = [_Client(run, port, end) for end, port in zip(ends, cycle(plan.ports), strict=False)]
     wall, cpu = time.perf_counter(), time.process_time()
     run.measured_from = wall + plan.warm
     run.until = run.measured_from + plan.seconds

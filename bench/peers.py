@@ -17,7 +17,7 @@ from bench.load import Figures, Plan, measure
 from bench.operations import BATCH, READS, Known, Sent, of_bare, of_kinto, of_product
 from bench.recorded import Recorder, Statement, Writer, script
 from bench.stack import await_answer, free_port
-from bench.subjects import PLAIN, Subjects, plain
+from bench.subjects import GATEWAYS, PLAIN, Subjects, plain
 from gateway.cursors import Cursors
 from gateway.object_lists import Asked
 from gateway.principal import Principal
@@ -34,6 +34,7 @@ IDS: Final = 5000
 PAGES: Final = 100
 WARM_S: Final = 1.0
 
+_BARE: Final = tuple(name.replace("gateway", "bare") for name in GATEWAYS)
 _IDS: Final = """
 SELECT object_id FROM objects WHERE collection_id = %(place)s AND sequence %% %(step)s = 0
 """
@@ -74,9 +75,9 @@ class Peer(Protocol):
 class HTTPPeer:
     """A server that is asked over HTTP."""
 
-    port: int
+    ports: Sequence[int]
     asked: Mapping[str, Sent]
-    parts: Mapping[str, psutil.Process]
+    parts: Mapping[str, Sequence[psutil.Process]]
 
     def measure(self, operation: str, clients: int, seconds: float) -> Measured | None:
         """Returns: what it did; None where it has no such operation."""
@@ -86,7 +87,7 @@ class HTTPPeer:
         # Numbers never come again, so that no change is one to what is there already.
         first = int(time.time() * 1000) % 10**8
         plan = Plan(
-            self.port, asked.requests, asked.status, clients, seconds, WARM_S, first, asked.again
+            self.ports, asked.requests, asked.status, clients, seconds, WARM_S, first, asked.again
         )
         before = cores.spent(self.parts)
         figures = measure(plan)
@@ -127,9 +128,9 @@ def peers(subjects: Subjects, count: int) -> dict[str, Peer]:
     recorded = asyncio.run(_reads(subjects.gpt_id, known[0], positions))
     return {
         "product": HTTPPeer(
-            subjects.port(),
+            subjects.ports,
             of_product(key, subjects.gpt_id, PLAIN, Known(known, sealed)),
-            subjects.parts(gateway="gateway", worker="worker"),
+            subjects.parts(gateway=GATEWAYS, worker=["worker"]),
         ),
         "bare": _bare(subjects, known, recorded),
         "pgbench": _floor(subjects, known, recorded),
@@ -139,8 +140,8 @@ def peers(subjects: Subjects, count: int) -> dict[str, Peer]:
 
 def _bare(subjects: Subjects, known: Sequence[str], recorded: Recorded) -> HTTPPeer:
     made = subjects.made
-    if "bare" in made.processes:
-        made.end("bare")
+    if _BARE[0] in made.processes:
+        made.end(*_BARE)
     one, page = recorded.one, recorded.pages[0]
     given = bare.Given(
         url=plain(subjects.gateway_url),
@@ -155,11 +156,14 @@ def _bare(subjects: Subjects, known: Sequence[str], recorded: Recorded) -> HTTPP
     file = made.folder / "bare.json"
     file.write_text(json.dumps(asdict(given)), encoding="utf-8")
     file.chmod(0o600)
-    port = free_port()
-    made.start("bare", sys.executable, "-m", "bench.bare", str(port), str(file))
-    await_answer(f"http://127.0.0.1:{port}/objects")
+    ports = []
+    for name in _BARE:
+        port = free_port()
+        made.start(name, sys.executable, "-m", "bench.bare", str(port), str(file))
+        await_answer(f"http://127.0.0.1:{port}/objects")
+        ports.append(port)
     asked = of_bare(Known(known), len(recorded.pages))
-    return HTTPPeer(port, asked, subjects.parts(bare="bare"))
+    return HTTPPeer(ports, asked, subjects.parts(bare=_BARE))
 
 
 def _kinto(subjects: Subjects, count: int) -> HTTPPeer:
@@ -173,7 +177,7 @@ def _kinto(subjects: Subjects, count: int) -> HTTPPeer:
         path = "/records?".join((kinto.COLLECTION, link.partition("?")[2]))
         pages.append(f"/v1{path}")
     return HTTPPeer(
-        server.port, of_kinto(server, Known(known, pages)), subjects.parts(kinto="kinto")
+        [server.port], of_kinto(server, Known(known, pages)), subjects.parts(kinto=["kinto"])
     )
 
 

@@ -75,11 +75,11 @@ class Stack:
         self.start(name, COMMAND, "worker", *options)
         self._await_log(name, '"working"')
 
-    def gateway(self) -> httpx2.Client:
+    def gateway(self, name: str = "gateway") -> httpx2.Client:
         """Start a gateway. Returns: a client of it."""
         port = free_port()
         self.environment["ACTIONSTREAM_PORT"] = str(port)
-        self.start("gateway", COMMAND, "gateway")
+        self.start(name, COMMAND, "gateway")
         client = httpx2.Client(
             base_url=f"http://127.0.0.1:{port}",
             headers={"Authorization": f"Bearer {self.environment['ACTIONSTREAM_API_KEY']}"},
@@ -94,7 +94,7 @@ class Stack:
             except httpx2.TransportError:
                 pass
             time.sleep(0.2)
-        raise TimeoutError(self._log("gateway")[-2000:])
+        raise TimeoutError(self._log(name)[-2000:])
 
     def _log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")

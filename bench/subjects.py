@@ -1,6 +1,6 @@
 """What is measured: the product and Kinto as they run on the same servers, and what they hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,9 @@ PLAIN: Final = "diary"
 INDEXED: Final = "indexed"
 """One that declares `stored.INDEXES`, on which filters are measured."""
 
+GATEWAYS: Final = ("gateway-1", "gateway-2")
+"""The product's processes that answer, as many as Kinto has, and as there are of the bare route."""
+
 LIMITS: Final = "key:6000000/m,write:6000000/m"
 """The key's limits, which the measures do not reach; they are applied none the less."""
 
@@ -37,6 +40,8 @@ class Subjects:
 
     made: Stack
     client: httpx2.Client
+    ports: Sequence[int]
+    """Where the gateways listen."""
     kinto: kinto.Kinto
     kinto_url: URL
     ids: Ids
@@ -64,18 +69,17 @@ class Subjects:
         """Returns: the tenant."""
         return self.made.settings.gpt_id
 
-    def port(self) -> int:
-        """Returns: where the gateway listens."""
-        return int(self.made.environment["ACTIONSTREAM_PORT"])
-
-    def parts(self, **own: str) -> dict[str, psutil.Process]:
+    def parts(self, **own: Sequence[str]) -> dict[str, list[psutil.Process]]:
         """Returns: the processes whose CPU is told: those named, and the servers below them."""
-        found = {name: psutil.Process(self.made.processes[own[name]].pid) for name in own}
+        found = {
+            part: [psutil.Process(self.made.processes[name].pid) for name in names]
+            for part, names in own.items()
+        }
         brokers = self.made.settings.kafka_bootstrap.partition(",")[0]
         ports = {"postgres": self.admin.port or 5432, "kafka": int(brokers.rpartition(":")[2])}
         for name, port in ports.items():
             if (process := cores.listening(port)) is not None:
-                found[name] = process
+                found[name] = [process]
         return found
 
 
@@ -96,7 +100,8 @@ def start(made: Stack) -> Subjects:
     programs = kinto.provision(where(made.folder, LocalSettings().cache).cache)
     peer = kinto.start(made, programs, admin.set(database=name))
     made.worker("worker")
-    client = made.gateway()
+    client, *others = [made.gateway(name) for name in GATEWAYS]
+    ports = [each.base_url.port or 80 for each in (client, *others)]
     places = {}
     for collection, indexes in ((PLAIN, {}), (INDEXED, stored.INDEXES)):
         path = f"/v1/gpts/{made.settings.gpt_id}/collections"
@@ -104,7 +109,7 @@ def start(made: Stack) -> Subjects:
         query = "SELECT collection_id FROM collections WHERE name = %(name)s"
         [places[collection]] = stored.column(plain(admin), query, name=collection)
     ids = Ids(made.settings.id_secret.get_secret_value())
-    return Subjects(made, client, peer, admin.set(database=name), ids, places)
+    return Subjects(made, client, ports, peer, admin.set(database=name), ids, places)
 
 
 def fill(subjects: Subjects, count: int) -> None:

@@ -14,7 +14,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r
 
 
 def _run(*requests: str, clients: int = 1, seconds: float = 2.0) -> Run:
-    run = Run.of(Plan(1, requests, 200, clients, seconds))
+    run = Run.of(Plan([1], requests, 200, clients, seconds))
     run.measured_from, run.until = 0.0, float("inf")
     return run
 
@@ -64,7 +64,7 @@ def test_answers_outside_the_time_are_not_counted() -> None:
 
 def test_another_status_is_an_error_and_a_please_retry_is_not() -> None:
     """An error is counted with its text; what is to be sent again is counted apart."""
-    run = Run.of(Plan(1, ["x"], 201, 1, 1.0, again=409))
+    run = Run.of(Plan([1], ["x"], 201, 1, 1.0, again=409))
     assert run.ended(0.0, Answer(status=409))
     assert not run.ended(0.0, Answer(status=500))
     assert (run.repeats, run.errors) == (1, 1)
