@@ -43,7 +43,10 @@ class Follower(Protocol):
 
 
 class Tail:
-    """Reads until it is closed; where the brokers fail it begins anew, at the ends of then."""
+    """Reads until it is closed; where the brokers fail it begins anew, at the ends of then.
+
+    While it rests it reads nothing: each record costs a broker and this process a fetch.
+    """
 
     def __init__(
         self,
@@ -68,11 +71,21 @@ class Tail:
         self._loop = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._assigned = threading.Event()
+        self._wanted = threading.Event()
+        self._wanted.set()
         self._thread = threading.Thread(target=self._run, name=f"kafka-{topic}", daemon=True)
 
     def start(self) -> None:
         """Begin to read."""
         self._thread.start()
+
+    def rest(self) -> None:
+        """Read nothing from now on."""
+        self._wanted.clear()
+
+    def go_on(self) -> None:
+        """Read again, from the ends of then on; for any thread."""
+        self._wanted.set()
 
     @property
     def ready(self) -> bool:
@@ -104,19 +117,27 @@ class Tail:
     def _read(self) -> None:
         consumer = self._consumer(self._options)
         try:
-            count = self._assign(consumer)
-            look_again = time.monotonic() + _LOOK_AGAIN_S
             while not self._stopping.is_set():
-                first = consumer.poll(_POLL_S)
-                if first is not None:
-                    self._take([first, *consumer.consume(_BATCH, 0)])
-                self._follower.polled(consumer)
-                if time.monotonic() > look_again:
-                    if self._partitions(consumer) != count:
-                        return
-                    look_again = time.monotonic() + _LOOK_AGAIN_S
+                if self._wanted.wait(_POLL_S):
+                    self._follow(consumer)
         finally:
             consumer.close()
+
+    def _follow(self, consumer: Consumer) -> None:
+        """Read until it is to rest, is closed, or there are more partitions."""
+        count = self._assign(consumer)
+        look_again = time.monotonic() + _LOOK_AGAIN_S
+        while self._wanted.is_set() and not self._stopping.is_set():
+            first = consumer.poll(_POLL_S)
+            if first is not None:
+                self._take([first, *consumer.consume(_BATCH, 0)])
+            self._follower.polled(consumer)
+            if time.monotonic() > look_again:
+                if self._partitions(consumer) != count:
+                    break
+                look_again = time.monotonic() + _LOOK_AGAIN_S
+        self._assigned.clear()
+        consumer.unassign()
 
     def _assign(self, consumer: Consumer) -> int:
         count = self._partitions(consumer)

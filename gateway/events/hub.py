@@ -45,6 +45,9 @@ TICK_S: Final = 1.0
 _READ_ALONE: Final = 3
 """Streams that read for themselves at once, so that a crowd that comes back leaves connections."""
 
+_REST_AFTER_S: Final = 30.0
+"""How long records are read on after the last stream has ended: the next one may come soon."""
+
 _log = structlog.get_logger("gateway.events")
 
 
@@ -72,7 +75,9 @@ class Hub:
         self._streams: set[Stream] = set()
         self._turns = asyncio.Semaphore(_READ_ALONE)
         self._looked_at = 0.0
+        self._alone_since = 0.0
         self._tail = Tail(settings, EVENTS.name, self, consumer)
+        self._tail.rest()
         self._tail.start()
         self._ticking = asyncio.create_task(self._tick())
 
@@ -208,6 +213,7 @@ class Hub:
         if feed is None:
             feed = Feed(self._direct, gpt_id, bounds.last, self._came)
             self._feeds[gpt_id] = feed
+            self._tail.go_on()
             # What was told between the look at the bounds and now woke nobody.
             feed.wake()
         return feed
@@ -240,6 +246,10 @@ class Hub:
         for feed in self._feeds.values():
             feed.trim(time.monotonic())
         await self._check_keys()
+        if self._feeds:
+            self._alone_since = now
+        elif now - self._alone_since > _REST_AFTER_S:
+            self._tail.rest()
         if self._feeds and now - self._looked_at > self.settings.event_poll.total_seconds():
             self._looked_at = now
             await self._look()

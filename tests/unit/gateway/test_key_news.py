@@ -54,6 +54,9 @@ class Broker:
     def consume(self, count: int, timeout: float) -> list[Any]:
         return []
 
+    def unassign(self) -> None:
+        """Nothing is held."""
+
     def close(self) -> None:
         """Nothing is held."""
 

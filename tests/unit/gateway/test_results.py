@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+import threading
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ class FakeConsumer:
     def __init__(self, inbox: "queue.Queue[Any]") -> None:
         self._inbox = inbox
         self.assigned: list[Any] = []
+        self.free = threading.Event()
 
     def list_topics(self, topic: str, timeout: float) -> Any:
         found = SimpleNamespace(error=None, partitions={0: None, 1: None})
@@ -41,6 +43,10 @@ class FakeConsumer:
 
     def consume(self, count: int, timeout: float) -> list[Any]:
         return []
+
+    def unassign(self) -> None:
+        self.assigned = []
+        self.free.set()
 
     def close(self) -> None:
         self.assigned = []
@@ -154,3 +160,17 @@ async def test_a_stopping_gateway_lets_nobody_wait(results: Results) -> None:
         with pytest.raises(TooManyWaiters):
             async with results.waiter("b"):
                 pass
+
+
+async def test_a_reader_that_rests_reads_nothing(results: Results, broker: Broker) -> None:
+    """It gives its partitions back; once it goes on, all who wait look, since records went by."""
+    [consumer] = broker.consumers
+    results._tail.rest()
+    assert await asyncio.to_thread(consumer.free.wait, 60)
+    assert not results.ready
+    async with results.waiter("a") as waiter:
+        broker.inbox.put(record("a"))
+        assert not await waiter.wait(0.05)
+        results._tail.go_on()
+        assert await waiter.wait(5)
+    assert results.ready
