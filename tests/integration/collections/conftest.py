@@ -17,6 +17,8 @@ from schemas.writes import (
     DefineCollection,
     DeleteObject,
     MergeObject,
+    ObjectChange,
+    ObjectChanged,
     PutObject,
     WriteCollection,
 )
@@ -143,3 +145,10 @@ async def tenant(database: Database) -> AsyncIterator[Tenant]:
     await made.define()
     yield made
     await made.check_counts()
+
+
+def changes(verdict: Verdict) -> Sequence[ObjectChange]:
+    """What the fact says that a record makes."""
+    [output] = verdict.outputs
+    assert isinstance(output.message, ObjectChanged)
+    return output.message.changes

@@ -17,7 +17,7 @@ from streams.settings import Settings
 from streams.sources.objects import Objects
 from tests.integration.conftest import installation
 from tests.integration.found.diary import LONG, Diary
-from tests.integration.test_reindex import Killed, Library, Watched
+from tests.integration.reindex.conftest import Killed, Library, Watched
 
 OTHER = Vectors("other-embed", 8)
 
