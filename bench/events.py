@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
+from pydantic import JsonValue
 
 from bench.event_clients import Plan, as_line
 from bench.percentiles import percentile, row
@@ -96,8 +97,11 @@ class Teller:
             {"request-id": request_id, "gpt-id": settings.gpt_id, "schema": EVENTS.schema_name}
         )
         work = Work(StepKey(settings.gpt_id, request_id, "bench", 0), envelope, "bench", None)
-        data = {"run_id": "run_0193401f3a2c8d5eaf60718293a4b5c6_w4yz6abm2cdq7fhj", "page_count": 1}
-        event = Event(EventType.DOCUMENT_PARSED, {**data}, f"doc_{uuid.uuid4().hex}")
+        data: dict[str, JsonValue] = {
+            "run_id": "run_0193401f3a2c8d5eaf60718293a4b5c6_w4yz6abm2cdq7fhj",
+            "page_count": 1,
+        }
+        event = Event(EventType.DOCUMENT_PARSED, data, f"doc_{uuid.uuid4().hex}")
         async with self.database.transaction() as connection:
             [record] = await events.enter(connection, work, [event])
         topic = settings.topic_prefix + record.topic

@@ -148,6 +148,7 @@ class Hub:
         feed.streams.discard(stream)
         if not feed.streams and self._feeds.get(feed.gpt_id) is feed:
             del self._feeds[feed.gpt_id]
+            self._alone_since = asyncio.get_running_loop().time()
         if stream.closing is not None:
             self._metrics.event_streams_closed.labels(stream.kind, stream.closing.reason).inc()
 
@@ -246,9 +247,7 @@ class Hub:
         for feed in self._feeds.values():
             feed.trim(time.monotonic())
         await self._check_keys()
-        if self._feeds:
-            self._alone_since = now
-        elif now - self._alone_since > _REST_AFTER_S:
+        if not self._feeds and now - self._alone_since > _REST_AFTER_S:
             self._tail.rest()
         if self._feeds and now - self._looked_at > self.settings.event_poll.total_seconds():
             self._looked_at = now
