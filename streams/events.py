@@ -4,6 +4,7 @@ The tenant's counter is locked last before the commit, so numbers become visible
 Source: CloudEvents 1.0, https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 """
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.envelope import Envelope
+from schemas.envelope import Envelope, Headers
 from schemas.ids import uuid7
 from schemas.messages import CloudEvent
 from schemas.topics import EVENT_WATCHED, EVENTS, Topic
@@ -101,9 +102,11 @@ async def number(
                 for place, event in enumerate(events)
             ]
         )
+    # Most events of a record have its own envelope; their headers are made once.
+    headers_of = functools.cache(_headers)
     records = [
         tuple(
-            _record(event, whose, topic)
+            _record(event, topic, headers_of(topic, whose))
             for event, whose in group
             for topic in (_WATCHED if event.gptid in watched else _TOLD)
         )
@@ -134,8 +137,11 @@ def _made(work: Work, event: Event, sequence: int, now: datetime) -> CloudEvent:
     )
 
 
-def _record(event: CloudEvent, envelope: Envelope, topic: Topic[Any]) -> Record:
-    headers = envelope.of(topic.schema_name).to_headers()
+def _headers(topic: Topic[Any], envelope: Envelope) -> Headers:
+    return envelope.of(topic.schema_name).to_headers()
+
+
+def _record(event: CloudEvent, topic: Topic[Any], headers: Headers) -> Record:
     return Record(topic.name, event.gptid.encode(), event.model_dump_json().encode(), headers)
 
 
