@@ -63,7 +63,7 @@ def connection_of(scope: MutableMapping[str, Any]) -> Connection | None:
     return cast("Connection | None", scope.get("extensions", {}).get(CONNECTION))
 
 
-class _Whole:
+class WholeAnswers:
     """A transport that writes the head of an answer in one piece with what follows it at once.
 
     Uvicorn writes them one after the other, and the kernel wakes the client for each.
@@ -95,7 +95,7 @@ class _Whole:
         self._transport.close()
 
     def _write_head(self) -> None:
-        if self._head:
+        if self._head and not self._transport.is_closing():
             self.write(b"")
 
 
@@ -104,7 +104,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection."""
-        super().connection_made(cast("asyncio.Transport", _Whole(transport)))
+        super().connection_made(cast("asyncio.Transport", WholeAnswers(transport)))
 
     def on_message_begin(self) -> None:
         """Begin a call: its scope gets the connection."""
