@@ -62,6 +62,9 @@ class Connection(psycopg.AsyncConnection[tuple[Any, ...]]):
             wanted = next(gen)
             while wanted == WAIT_R and timeout is None:
                 wanted = gen.send(await self._answer())
+                if wanted == WAIT_R:
+                    # Of a socket with an error, uvloop tells once and then nothing any more.
+                    self._unwatch()
             self._unwatch()
             return await super().wait(_begun(gen, wanted), interval, timeout)
         except StopIteration as ended:

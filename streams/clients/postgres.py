@@ -1,12 +1,12 @@
 """Postgres: transactions whose connection errors are told apart from wrong statements."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import psycopg
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import Executable, func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -117,16 +117,28 @@ class Database:
         try:
             async with self._engine.connect() as opened:
                 connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
-                held = await connection.scalar(select(func.pg_try_advisory_lock(key)))
+                held = await self._answered(connection, select(func.pg_try_advisory_lock(key)))
                 try:
-                    yield Alone(connection) if held else None
+                    yield Alone(connection, self._answered) if held else None
                 finally:
                     # Without the connection there is nothing to give back.
-                    with suppress(DBAPIError):
+                    with suppress(DBAPIError, DependencyDown):
                         if held:
-                            await connection.execute(select(func.pg_advisory_unlock(key)))
+                            await self._answered(connection, select(func.pg_advisory_unlock(key)))
         except OSError as error:
             raise DependencyDown("postgres", str(error)) from error
+
+    async def _answered(self, connection: AsyncConnection, statement: Executable) -> Any:  # noqa: ANN401 - any value
+        """Returns: the value of a statement outside of transactions.
+
+        Raises: DependencyDown: there is none in the time of a transaction; the connection is gone.
+        """
+        try:
+            async with asyncio.timeout(self._longest):
+                return await connection.scalar(statement)
+        except TimeoutError as error:
+            await connection.invalidate()
+            raise DependencyDown("postgres", "no answer on a connection") from error
 
     async def ping(self) -> None:
         """Raises: DependencyDown: Postgres does not answer."""
@@ -141,14 +153,19 @@ class Database:
 class Alone:
     """A hold on a name, as long as its connection lives."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        answered: Callable[[AsyncConnection, Executable], Awaitable[Any]],
+    ) -> None:
         self._connection = connection
+        self._answered = answered
 
     async def lasts(self) -> bool:
         """Returns: whether no other process can have got hold of the name meanwhile."""
         try:
-            await self._connection.execute(text("SELECT 1"))
-        except DBAPIError:
+            await self._answered(self._connection, text("SELECT 1"))
+        except (DBAPIError, DependencyDown):
             return False
         return True
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import psycopg
 import pytest
+import uvloop
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -285,3 +286,23 @@ def _end(settings: Settings, process: int) -> None:
     plain = make_url(url.get_secret_value()).set(drivername="postgresql")
     with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(%s)", (process,))
+
+
+def test_a_connection_that_the_server_has_ended_is_noticed(settings: Settings) -> None:
+    """At once, under the workers' own event loop; where it is not, a time limit is met instead."""
+
+    async def run() -> None:
+        database = Database.connect(settings.database_url.get_secret_value(), pool=1)
+        async with database.transaction() as connection:
+            process = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        url = settings.admin_database_url or settings.database_url
+        plain = make_url(url.get_secret_value()).set(drivername="postgresql")
+        with psycopg.connect(plain.render_as_string(hide_password=False)) as admin:
+            admin.execute("SELECT pg_terminate_backend(%s, 10000)", (process,))
+        with pytest.raises(DependencyDown) as met:
+            await database.ping()
+        assert not isinstance(met.value, TooLong)
+        await database.ping()
+        await database.close()
+
+    uvloop.run(run())
