@@ -123,8 +123,14 @@ class Database:
                 finally:
                     # Without the connection there is nothing to give back.
                     with suppress(DBAPIError, DependencyDown):
-                        if held:
+                        if held and not connection.invalidated:
                             await self._answered(connection, select(func.pg_advisory_unlock(key)))
+        except PoolTimeoutError as error:
+            raise DependencyDown("postgres", "no free connection in the pool") from error
+        except DBAPIError as error:
+            if passes(error):
+                raise DependencyDown("postgres", _reason(error)) from error
+            raise
         except OSError as error:
             raise DependencyDown("postgres", str(error)) from error
 

@@ -111,6 +111,23 @@ async def test_a_silent_server_is_an_outage_and_recovers(
     await database.ping()
 
 
+async def test_a_hold_on_a_name_ends_with_the_silence_of_the_server(
+    database: Database, proxy: tuple[Proxy, int]
+) -> None:
+    """Neither getting it nor asking for it waits for ever; afterwards it can be had again."""
+    async with database.alone("a name") as hold:
+        assert hold is not None
+        proxy[0].open.clear()
+        assert not await hold.lasts()
+    with pytest.raises(DependencyDown):
+        async with database.alone("a name"):
+            pytest.fail("nobody has granted it")
+
+    proxy[0].open.set()
+    async with database.alone("another name") as hold:
+        assert hold is not None
+
+
 async def test_a_failed_body_does_not_wait_for_its_rollback(
     database: Database, proxy: tuple[Proxy, int]
 ) -> None:
