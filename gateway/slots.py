@@ -7,7 +7,7 @@ from collections import deque
 class Slots:
     """A number of slots, given in the order in which they are asked for.
 
-    A semaphore under `asyncio.timeout` does the same, at 8 µs more for each who waits.
+    A semaphore under `asyncio.timeout` does the same, at more CPU for each who waits.
     """
 
     def __init__(self, count: int) -> None:
