@@ -119,8 +119,15 @@ class Gateway:
             note = f"this takes a while, and goes on if you leave: {state['status_url']}"
             console(stderr=True).print(note, style="dim", soft_wrap=True)
         while state["status"] not in FINAL:
-            state = self.call("GET", state["status_url"], query={"wait_s": _WAIT_S})
+            state = self.state(state["status_url"], wait_s=_WAIT_S)
         return state
+
+    def state(self, status_url: str, *, wait_s: int = 0) -> Json:
+        """Returns: the state of a request, waited for so long; raises as `call`."""
+        # Answers name the address that clients outside use, perhaps with a path before /v1; the
+        # key goes to no other address than the one it is for.
+        path = f"/v1/{status_url.rpartition('/v1/')[2]}"
+        return self.call("GET", path, query={"wait_s": wait_s})
 
     def health(self) -> Json:
         """Returns: what `/health` answers, be it well or not.

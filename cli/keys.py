@@ -63,7 +63,7 @@ def _path(gpt_id: str, key_id: str) -> str:
 def _issue(gateway: Gateway, path: str, body: Json, *, as_json: bool) -> None:
     made = gateway.call("POST", path, body=body)
     if made["pending"]:
-        state = gateway.call("GET", made["status_url"])
+        state = gateway.state(made["status_url"])
         stored = gpts.result(gateway, state)
         # Another one is that of a first call whose answer was lost.
         text = made["key"] if stored["key_id"] == made["key_id"] else None

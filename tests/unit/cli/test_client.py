@@ -16,6 +16,15 @@ def test_every_call_carries_the_key(fake: FakeGateway) -> None:
     assert fake.calls[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+@pytest.mark.parametrize("base", ["", "https://public.test", "https://public.test/v1/things"])
+def test_the_key_goes_to_the_gateway_alone(fake: FakeGateway, base: str) -> None:
+    """Whatever address the links of an answer name, its path is asked for where the key belongs."""
+    path = "/v1/admin/requests/req_1"
+    fake.first = [httpx2.Response(200, json={"status": "completed"})]
+    fake.opened().followed({"status": "processing", "status_url": base + path})
+    assert str(fake.calls[0].url) == f"http://gateway.test{path}?wait_s=30"
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_gateway_is_waited_for(fake: FakeGateway, status: int) -> None:
     """429 and 503 are waited out as long as Retry-After says, then the call is repeated."""

@@ -179,8 +179,10 @@ def test_a_pending_key_is_printed_once_it_is_stored(
     fake: FakeGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The wait is for the request, and the text is that of the first answer."""
-    given(fake, (202, PENDING), (200, ACCEPTED), final(key=KEY))
+    pending = {**PENDING, "status_url": f"https://public.test{STATUS_URL}"}
+    given(fake, (202, pending), (200, ACCEPTED), final(key=KEY))
     keys.create(fake.opened(), "diary", {"name": "the action"}, as_json=True)
+    assert {call.url.host for call in fake.calls} == {"gateway.test"}
     made = json.loads(capsys.readouterr().out)
     assert (made["key"], made["pending"], made["created_at"]) == (TEXT, False, KEY["created_at"])
 
