@@ -35,7 +35,10 @@ Seconds = Annotated[int, Field(ge=1, le=MAX_TTL_S), NUMBER]
 
 
 class Target(Message):
-    """Which object is meant: by its id, or by its key; exactly one of them."""
+    """Which object is meant: by its id, or by its key; exactly one of them.
+
+    Each end user has keys of its own; a record without a subject means what belongs to none.
+    """
 
     object_id: ObjectId | None = None
     key: Key | None = None

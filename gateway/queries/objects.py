@@ -13,14 +13,21 @@ from gateway.queries.scope import seen
 TIME: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 """RFC 3339 in UTC with microseconds, in the language of to_char."""
 
-HEAD: Final = f"""'{{"id":"' || o.object_id || '","gpt_id":"' || o.gpt_id
-|| '","collection":"' || c.name || '","key":' || coalesce(to_json(o.key)::text, 'null')
-|| ',"version":' || o.version || ',"size_bytes":' || o.size_bytes
-|| ',"created_at":"' || to_char(o.created_at, '{TIME}')
-|| '","updated_at":"' || to_char(o.updated_at, '{TIME}')
-|| '","expires_at":' || coalesce('"' || to_char(o.expires_at, '{TIME}') || '"', 'null')
-|| ',"body":'"""
-"""An object's JSON up to its body, of the rows `c` of its collection and `o` of its own."""
+
+def head(created_at: str, updated_at: str) -> str:
+    """Returns: SQL of an object's JSON up to its body, given the SQL of its two times as texts.
+
+    It stands among the rows `c` of its collection and `o` of its own. One concat costs half of what
+    as many concatenations do, and each to_char of a page as much as reading its row.
+    """
+    return f"""concat('{{"id":"', o.object_id, '","gpt_id":"', o.gpt_id,
+'","collection":"', c.name, '","key":', coalesce(to_json(o.key)::text, 'null'),
+',"version":', o.version, ',"size_bytes":', o.size_bytes,
+',"created_at":"', {created_at}, '","updated_at":"', {updated_at},
+'","expires_at":', coalesce('"' || to_char(o.expires_at, '{TIME}') || '"', 'null'), ',"body":')"""
+
+
+HEAD: Final = head(f"to_char(o.created_at, '{TIME}')", f"to_char(o.updated_at, '{TIME}')")
 
 ALIVE: Final = "o.deleted_at IS NULL AND (o.expires_at IS NULL OR o.expires_at > now())"
 """That an object is there, neither deleted nor past its time."""
@@ -33,10 +40,6 @@ _BY_ID: Final = _ONE + "o.object_id = %s"
 _BY_KEY: Final = f"""
 {_ONE} c.gpt_id = o.gpt_id AND c.name = %s AND o.key = %s
 AND coalesce(o.subject COLLATE "C", '') = %s
-"""
-_ANY_BY_KEY: Final = f"""
-{_ONE} c.gpt_id = o.gpt_id AND c.name = %s AND o.key = %s
-ORDER BY coalesce(o.subject COLLATE "C", '') LIMIT 1
 """
 _WHERE: Final = """
 SELECT c.name, o.version, c.deleted_at IS NULL AND o.deleted_at IS NULL
@@ -80,13 +83,10 @@ async def by_id(direct: Direct, principal: Principal, object_id: str) -> Found |
 async def by_key(direct: Direct, principal: Principal, name: str, key: str) -> Found | None:
     """Returns: the object of that key in the collection of that name, if it is there.
 
-    A caller without a subject gets the one that belongs to no end user before any that does.
+    Each end user has keys of its own; a caller without a subject gets what belongs to none.
     """
-    given = (principal.gpt_id, name, key)
-    if principal.subject is None:
-        row = await direct.row(principal.gpt_id, _ANY_BY_KEY, given)
-    else:
-        row = await direct.row(principal.gpt_id, _BY_KEY, (*given, principal.subject))
+    given = (principal.gpt_id, name, key, principal.subject or "")
+    row = await direct.row(principal.gpt_id, _BY_KEY, given)
     return None if row is None else Found(*row)
 
 

@@ -120,7 +120,7 @@ async def get_object_by_key(
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """One object, by its key in the collection."""
+    """One object, by its key in the collection; each end user has keys of its own."""
     found = await objects.by_key(state.direct, caller, place.name, key)
     if found is None:
         raise NotFound(f"there is no object with the key {key} in {place.name}")

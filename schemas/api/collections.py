@@ -30,7 +30,7 @@ Patch = Annotated[
     Field(description="JSON Merge Patch (RFC 7396): what it names is replaced, null removes."),
 ]
 OptionalKey = Annotated[
-    Key | None, Field(description="A name of your own, unique in the collection.")
+    Key | None, Field(description="A name of your own, unique in the collection for each end user.")
 ]
 TTL = Annotated[
     Seconds | None, Field(description="Seconds until it is deleted by itself, from now on.")

@@ -95,11 +95,8 @@ class Judge:
     def _named(self, collection: Collection, target: Target) -> Object | None:
         """Returns: the object that is meant, live or with a tombstone; None if there is none."""
         if target.key is not None and target.object_id is None:
-            if isinstance(target, PutObject):
-                # It creates what is not there, and must not fall on another end user's object.
-                place = (collection.collection_id, self.caller.subject, target.key)
-                return self.world.bearer(*place)
-            return self.world.by_key(self.caller, collection.collection_id, target.key)
+            # Never that of another end user: whoever writes twice by key writes one object.
+            return self.world.bearer(collection.collection_id, self.caller.subject, target.key)
         if target.object_id is None or target.key is not None:
             raise Rejected("invalid_target", "Name an object by `id` or by `key`.", 422)
         found = self.world.objects.get(target.object_id)

@@ -3,7 +3,6 @@
 Locks are taken in one order everywhere: tenants, collections, objects, each sorted by id.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,14 +48,13 @@ _COUNTS: Final = """
 SELECT gpt_id, count(*) FROM collections WHERE gpt_id = ANY(%s) AND deleted_at IS NULL
 GROUP BY gpt_id
 """
-# By key: the one that bears it, though its time may be over; for a caller without an end user also
-# the first live ones of all end users, as many as there are operations that may delete the first.
-# And the latest deleted one of each key, whose versions the next one of that key goes on from. The
-# outer join gives a row, and so the time, where there is no object.
+# By key: the one that bears it, though its time may be over, and the latest deleted one, whose
+# versions the next one of that key goes on from; each end user has keys of its own. The outer join
+# gives a row, and so the time, where there is no object.
 _OBJECTS: Final = """
 WITH by_key AS (
-    SELECT * FROM unnest(%(collections)s::text[], %(keys)s::text[], %(subjects)s::text[],
-                         %(most)s::int[]) AS wanted (collection_id, key, subject, most)
+    SELECT * FROM unnest(%(collections)s::text[], %(keys)s::text[], %(subjects)s::text[])
+                  AS wanted (collection_id, key, subject)
 ), found AS MATERIALIZED (
     SELECT object_id, gpt_id, collection_id, subject, key, body::text, size_bytes, version,
            sequence, created_at, updated_at, expires_at, deleted_at
@@ -66,13 +64,6 @@ WITH by_key AS (
         SELECT o.object_id FROM by_key w JOIN objects o ON o.collection_id = w.collection_id
             AND o.key = w.key AND coalesce(o.subject COLLATE "C", '') = coalesce(w.subject, '')
             AND o.deleted_at IS NULL
-        UNION ALL
-        SELECT o.object_id FROM by_key w CROSS JOIN LATERAL (
-            SELECT object_id FROM objects
-            WHERE collection_id = w.collection_id AND key = w.key AND deleted_at IS NULL
-                  AND (expires_at IS NULL OR expires_at > clock_timestamp())
-            ORDER BY coalesce(subject COLLATE "C", '') LIMIT w.most) o
-        WHERE w.subject IS NULL
         UNION ALL
         SELECT g.object_id FROM by_key w CROSS JOIN LATERAL (
             SELECT object_id FROM objects
@@ -182,7 +173,7 @@ async def _objects(
     """Returns: the objects that are meant; where none can be, Postgres is not asked again."""
     ids: set[str] = set()
     restored: set[str] = set()
-    keys: Counter[tuple[str, str, str | None]] = Counter()
+    keys: set[tuple[str, str, str | None]] = set()
     for each in asked:
         collection = collections.get((each.caller.gpt_id, each.name))
         if collection is None:
@@ -191,7 +182,7 @@ async def _objects(
             case ExpireObject(object_id=object_id):
                 ids.add(object_id)
             case CreateObject(key=key) | Target(key=key) if key is not None:
-                keys[collection.collection_id, key, each.caller.subject] += 1
+                keys.add((collection.collection_id, key, each.caller.subject))
             case RestoreObject(object_id=object_id) if object_id is not None:
                 restored.add(object_id)
             case Target(object_id=object_id) if object_id is not None:
@@ -205,7 +196,6 @@ async def _objects(
     parameters = {
         "ids": [*ids, *restored],
         "restored": list(restored),
-        "most": list(keys.values()),
         **dict(zip(names, by_key, strict=True)),
     }
     found = await rows.fetch(connection, _OBJECTS, parameters)

@@ -11,7 +11,6 @@ from typing import Any, Final, Literal
 
 from streams.collections.rejected import Rejected
 from streams.collections.values import (
-    Caller,
     Change,
     Collection,
     Earlier,
@@ -88,19 +87,8 @@ class World:
         found = self._names.get((gpt_id, name))
         return None if found is None else self.collections[found]
 
-    def by_key(self, caller: Caller, collection_id: str, key: str) -> Object | None:
-        """Returns: the live object of that key that the caller means.
-
-        That of its own end user; for a caller without one the object without one, else the one
-        whose end user comes first.
-        """
-        bearers = self._keys.get((collection_id, key), {})
-        subjects = sorted(bearers) if caller.subject is None else [caller.subject]
-        found = (self.objects[bearers[one]] for one in subjects if bearers.get(one))
-        return next((one for one in found if one.lives(self.now)), None)
-
     def bearer(self, collection_id: str, subject: str | None, key: str) -> Object | None:
-        """Returns: the object that occupies a key, even one whose time is over."""
+        """Returns: the object that occupies an end user's key, even one whose time is over."""
         found = self._keys.get((collection_id, key), {}).get(subject or "")
         return self.objects[found] if found else None
 

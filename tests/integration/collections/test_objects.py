@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from schemas.tables import OBJECT_VERSIONS, OBJECTS
 from schemas.topics import MAX_MESSAGE_BYTES
@@ -56,23 +55,6 @@ async def test_versions_of_a_key_go_on_behind_a_tombstone(tenant: Tenant) -> Non
         "version_conflict",
     )
     assert (await tenant.put("b", {}))["object"]["version"] == 1
-
-
-async def test_end_users_of_a_key_are_in_the_order_of_their_bytes(tenant: Tenant) -> None:
-    """As they are in memory, whatever order of texts the database has of its own."""
-    for subject in ("ann", "Bob", "\u00c4nn"):
-        await replace(tenant, subject=subject).put("k", {})
-    changed = await tenant.one(MergeObject(key="k", patch={"n": 1}))
-    [row] = await tenant.rows(OBJECTS, OBJECTS.c.object_id == changed["object"]["id"])
-    assert row.subject == "Bob"
-    collations = """
-        SELECT i.indexrelid::regclass::text, c.collname FROM pg_index i
-        JOIN pg_collation c ON c.oid = i.indcollation[2]
-        WHERE i.indexrelid IN ('objects_by_key'::regclass, 'objects_gone_by_key'::regclass)
-    """
-    async with tenant.database.transaction() as connection:
-        found = {row[0]: row[1] for row in await connection.execute(text(collations))}
-    assert found == {"objects_by_key": "C", "objects_gone_by_key": "C"}
 
 
 async def test_a_put_may_ask_that_there_be_one(tenant: Tenant) -> None:

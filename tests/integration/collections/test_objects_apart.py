@@ -12,9 +12,14 @@ from schemas.writes import (
     CreateObject,
     DeleteObject,
     MergeObject,
+    ObjectOperation,
+    PatchObject,
+    PutObject,
+    RestoreObject,
+    WriteBatch,
 )
 from streams.clients.postgres import Database
-from tests.integration.collections.conftest import Tenant, changes, new_tenant
+from tests.integration.collections.conftest import Tenant, new_tenant
 
 
 async def test_quotas_are_exact(tenant: Tenant) -> None:
@@ -64,20 +69,42 @@ async def test_an_end_user_has_objects_of_its_own(tenant: Tenant) -> None:
     assert await ann.refused_definition("mine") == (403, "forbidden")
 
 
-async def test_without_an_end_user_a_key_means_the_object_without_one_first(
+BY_KEY = (
+    DeleteObject(key="k"),
+    MergeObject(key="k", patch={"of": "nobody"}),
+    PatchObject(key="k", patch=({"op": "remove", "path": "/of"},)),
+    RestoreObject(key="k", version=1),
+    PutObject(key="k", body={}, if_exists=True),
+)
+
+
+@pytest.mark.parametrize("operation", BY_KEY, ids=lambda one: one.op)
+async def test_without_an_end_user_a_key_never_means_an_end_users_object(
+    tenant: Tenant, operation: ObjectOperation
+) -> None:
+    """It finds nothing, alone and in a batch, until there is one that belongs to no end user."""
+    for subject in ("bob", "ann"):
+        await replace(tenant, subject=subject).put("k", {"of": subject})
+    missing = 412 if isinstance(operation, PutObject) else 404
+    assert (await tenant.refused(operation))[0] == missing
+    await tenant.create({"of": None}, key="k")
+    assert (await tenant.one(operation))["object"]["key"] == "k"
+    versions = {row.subject: row.version for row in await tenant.rows(OBJECTS)}
+    assert (versions["ann"], versions["bob"]) == (1, 1)
+
+
+async def test_a_batch_that_deletes_one_key_again_and_again_deletes_one_object(
     tenant: Tenant,
 ) -> None:
-    """Then the end users' in their order, and a batch that deletes one goes on to the next.
-
-    A put creates the object without an end user, whoever else has that key.
-    """
+    """It does not go on to those of the end users, who each keep theirs under that key."""
     for subject in ("bob", "ann", None):
         await replace(tenant, subject=subject).put("k", {"of": subject})
-    deletes = [DeleteObject(key="k") for _ in range(4)]
-    verdicts = await tenant.write(*deletes)
-    assert [each.problem is None for each in verdicts] == [True, True, True, False]
-    ended = [changes(each)[0].subject for each in verdicts[:3]]
-    assert ended == [None, "ann", "bob"]
+    result = await tenant.one(WriteBatch(operations=(DeleteObject(key="k"),) * 3))
+    assert [each["status"] for each in result["results"]] == [204, 404, 404]
+    verdicts = await tenant.write(DeleteObject(key="k"), CreateObject(key="k", body={}))
+    assert [each.problem is None for each in verdicts] == [False, True]
+    kept = {row.subject for row in await tenant.rows(OBJECTS, OBJECTS.c.deleted_at.is_(None))}
+    assert kept == {"ann", "bob", None}
 
 
 async def test_tenants_do_not_touch_each_other(tenant: Tenant, database: Database) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from schemas.ids import COLLECTION, OBJECT
 from schemas.tables import COLLECTIONS, OBJECTS
-from tests.integration.gateway.conftest import Rows
+from tests.integration.gateway.conftest import Bearer, Rows
 
 BEGAN = datetime(2026, 11, 1, 8, 0, 0, 123456, tzinfo=UTC)
 
@@ -90,6 +90,23 @@ async def test_an_object_is_answered_with_its_etag(api: httpx2.AsyncClient, shel
     }
     by_key = await api.get(f"{shelf.path}/objects/by-key/1%20%22quoted%22")
     assert by_key.json() == answer.json()
+
+
+async def test_a_key_means_the_object_of_its_caller(
+    api: httpx2.AsyncClient, shelf: Shelf, bearer: Bearer
+) -> None:
+    """Each end user's own; without an end user the one that belongs to none, or nothing."""
+    path = f"{shelf.path}/objects/by-key/k"
+    hers, his = shelf.put({}, key="k", subject="ann"), shelf.put({}, key="k", subject="bob")
+    assert (await api.get(path)).json()["code"] == "not_found"
+    own = shelf.put({}, key="k")
+    for headers, object_id in (
+        ({}, own),
+        (bearer(subject="ann"), hers),
+        (bearer(subject="bob"), his),
+    ):
+        assert (await api.get(path, headers=headers)).json()["id"] == object_id
+    assert (await api.get(path, headers=bearer(subject="eve"))).status_code == 404
 
 
 async def everything(
