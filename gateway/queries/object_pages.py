@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from gateway.direct import Direct
 from gateway.principal import Principal
 from gateway.queries.object_filters import Filter
-from gateway.queries.objects import ALIVE, HEAD, TIME
+from gateway.queries.objects import ALIVE, TIME, head
 
 PAGE_CHARS: Final = 90_000
 """About what a page holds at most, if it has more than one object; GPTs take 100,000."""
@@ -22,6 +22,11 @@ PROBED: Final = 1000
 
 ROW_CHARS: Final = 360
 """What an object takes beside its body."""
+
+_USUAL_BYTES: Final = 1000
+"""A body of a GPT's collection is seldom larger; where the share is less, many would not fit."""
+
+_UPDATED: Final = f"to_char(o.updated_at, '{TIME}')"
 
 _SIGN: Final = {"asc": ">", "desc": "<"}
 
@@ -61,8 +66,12 @@ async def page(direct: Direct, principal: Principal, wanted: Wanted) -> Page | N
         TookTooLong: no index serves the filter, and the collection is too large to look through.
     """
     found: list[Any] = []
-    for statement in statements(principal, wanted):
-        found = await direct.walk(principal.gpt_id, statement, values_of(principal, wanted))
+    for shared, summed in statements(principal, wanted):
+        asked = [shared, summed] if _share(wanted) >= _USUAL_BYTES else [summed]
+        for statement in asked:
+            found = await direct.walk(principal.gpt_id, statement, values_of(principal, wanted))
+            if all(body is not None or at is None for at, *_, body in found[: wanted.limit]):
+                break
         if len(found) > wanted.limit:
             break
     if not found:
@@ -71,13 +80,21 @@ async def page(direct: Direct, principal: Principal, wanted: Wanted) -> Page | N
     return Page(items, has_more=len(found) > len(items) and found[0][1] is not None)
 
 
-def statements(principal: Principal, wanted: Wanted) -> list[str]:
-    """Returns: what to ask for a page, one after the other, until one fills it.
+def statements(principal: Principal, wanted: Wanted) -> list[tuple[str, str]]:
+    """Returns: what to ask for a page, one pair after the other, until one fills it.
 
     What matches often fills a page from the next objects in order; what does not, an index finds.
+    The first of a pair reads the bodies that take no more than their share of the budget. Where one
+    takes more, the second one adds up the sizes, for a third of what a page of small ones costs.
     """
     sources = [_PROBED, _MATCHED] if wanted.filter.served == "set" else [_PLAIN]
-    return [_statement(principal, wanted, source) for source in sources]
+    return [
+        (
+            _statement(principal, wanted, source, "o.*", "o.size_bytes <= %(share)s"),
+            _statement(principal, wanted, source, f"o.*, {_SUM}", "o.before < %(budget)s"),
+        )
+        for source in sources
+    ]
 
 
 async def count(direct: Direct, principal: Principal, wanted: Wanted) -> int:
@@ -103,7 +120,11 @@ _MATCHED: Final = """(
   ) page JOIN tenant_objects o ON o.object_id = page.object_id"""
 
 
-def _statement(principal: Principal, wanted: Wanted, source: str) -> str:
+_SUM: Final = f"""sum(o.size_bytes + {ROW_CHARS}) OVER (ORDER BY {{order}} ROWS UNBOUNDED PRECEDING)
+           - o.size_bytes - {ROW_CHARS} AS before"""
+
+
+def _statement(principal: Principal, wanted: Wanted, source: str, columns: str, fits: str) -> str:
     order = f"o.created_at {wanted.order}, o.object_id {wanted.order}"
     place = f"(o.created_at, o.object_id) {_SIGN[wanted.order]} (%(time)s::timestamptz, %(id)s)"
     # Written out: without knowing it, Postgres expects a tenth of all rows, finds a plan for that
@@ -116,14 +137,14 @@ def _statement(principal: Principal, wanted: Wanted, source: str) -> str:
         order=order,
         limit=limit,
     )
+    # Behind OFFSET 0 the time is written once a row, however often it stands in the JSON.
+    shown = head("o.at", f"CASE o.updated_at WHEN o.created_at THEN o.at ELSE {_UPDATED} END")
     return f"""
 SELECT p.* FROM collections c LEFT JOIN LATERAL (
-  SELECT to_char(o.created_at, '{TIME}'), o.object_id, {HEAD},
-         CASE WHEN o.before < %(budget)s THEN o.body::text END
+  SELECT o.at, o.object_id, {shown}, CASE WHEN {fits} THEN o.body::text END
   FROM (
-    SELECT o.*, sum(o.size_bytes + {ROW_CHARS}) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING)
-           - o.size_bytes - {ROW_CHARS} AS before
-    FROM (SELECT o.* FROM {rows} ORDER BY {order} LIMIT {limit}) o) o
+    SELECT {columns.format(order=order)}, to_char(o.created_at, '{TIME}') AS at
+    FROM (SELECT o.* FROM {rows} ORDER BY {order} LIMIT {limit}) o OFFSET 0) o
   ORDER BY {order}) p ON true
 WHERE {_COLLECTION}"""  # noqa: S608 - put together of our own parts; values go as parameters
 
@@ -135,6 +156,10 @@ def _own(principal: Principal) -> str:
 
 def _conditions(wanted: Wanted) -> str:
     return "".join(f" AND {one}" for one in wanted.filter.conditions)
+
+
+def _share(wanted: Wanted) -> int:
+    return wanted.budget // wanted.limit - ROW_CHARS
 
 
 def values_of(principal: Principal, wanted: Wanted) -> dict[str, Any]:
@@ -149,4 +174,5 @@ def values_of(principal: Principal, wanted: Wanted) -> dict[str, Any]:
         "id": object_id,
         "probed": PROBED,
         "budget": wanted.budget,
+        "share": _share(wanted),
     }
