@@ -6,6 +6,7 @@ from fastapi import Request
 
 from gateway.errors import Forbidden, NotFound, Unauthorised
 from gateway.keys.keys import Keys
+from gateway.limits import addresses
 from gateway.limits.limiter import Cost
 from gateway.principal import Principal
 from schemas.tenants import ADMIN
@@ -30,7 +31,7 @@ async def authenticate(request: Request) -> Principal:
     Raises:
         Unauthorised: there is no bearer key, or it is not valid.
         GptDisabled: it is, and its GPT takes no calls.
-        Unavailable: Postgres is away, and this gateway does not know the key.
+        Unavailable: Postgres is away or busy, and this gateway does not know the key.
     """
     known: Keys = request.app.state.gateway.keys
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
@@ -38,7 +39,11 @@ async def authenticate(request: Request) -> Principal:
     if scheme.lower() != "bearer" or not text:
         known.count_refusal("missing")
         raise Unauthorised("send the header Authorization: Bearer <your API key>")
-    return known.remembered(text) or await known.read(text)
+    return known.remembered(text) or await known.read(text, _address(request))
+
+
+def _address(request: Request) -> str:
+    return addresses.counted(addresses.of(request.scope))
 
 
 def authorise(request: Request, principal: Principal, path: str) -> None:

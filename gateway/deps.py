@@ -10,7 +10,13 @@ from fastapi.routing import APIRoute
 from pydantic import Field
 
 from gateway.access import authenticate, authorise, cost_of
-from gateway.errors import GptDisabled, NotAcceptable, Unauthorised, UnsupportedMediaType
+from gateway.errors import (
+    GptDisabled,
+    NotAcceptable,
+    Unauthorised,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from gateway.limits.counting import count_key, count_stranger
 from gateway.principal import Principal
 from gateway.state import State
@@ -48,8 +54,8 @@ class SecuredRoute(APIRoute):
 
         async def secured(request: Request) -> Response:
             try:
-                request.state.principal = principal = await authenticate(request)
-            except (Unauthorised, GptDisabled):
+                principal = await authenticate(request)
+            except (Unauthorised, GptDisabled, Unavailable):
                 await count_stranger(request)
                 raise
             await count_key(request, principal, path, cost_of(request.method, path))

@@ -20,6 +20,7 @@ from gateway.gathering import Gathering
 from gateway.keys.keys import Keys
 from gateway.keys.memory import Memory
 from gateway.keys.news import News
+from gateway.keys.turns import Turns
 from gateway.lag import IntakeLag
 from gateway.limits.limiter import RateLimiter
 from gateway.limits.store import Store
@@ -83,7 +84,8 @@ async def opened(settings: GatewaySettings, metrics: Metrics) -> AsyncIterator[S
         results = Results(settings)
         stack.push_async_callback(run_in_threadpool, results.close)
         metrics.watch_waiting(lambda: results.waiting)
-        keys, cursors = Keys(settings, direct, metrics, memory), Cursors(secret)
+        keys = Keys(settings, direct, metrics, memory, Turns(limits.is_spent))
+        cursors = Cursors(secret)
         events = Hub(settings, direct, keys, cursors, metrics)
         stack.push_async_callback(events.close)
         backlog = await stack.enter_async_context(_estimating(settings, reader, metrics))

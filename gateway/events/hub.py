@@ -276,7 +276,7 @@ class Hub:
 
     async def _refusal(self, token: str) -> GatewayError | None:
         try:
-            caller = self.keys.remembered(token) or await self.keys.read(token)
+            caller = self.keys.remembered(token) or await self.keys.read(token, None)
         except (Unauthorised, GptDisabled) as error:
             return error
         except Unavailable:

@@ -10,6 +10,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from gateway.database import AWAY, EVERYONE
@@ -17,6 +18,7 @@ from gateway.direct import Direct
 from gateway.errors import Unauthorised, Unavailable
 from gateway.keys.issued import Issued
 from gateway.keys.memory import SHARED_S, Known, Memory
+from gateway.keys.turns import AT_ONCE, Turns
 from gateway.metrics import Metrics
 from gateway.principal import Principal
 from gateway.settings import GatewaySettings
@@ -26,9 +28,6 @@ from schemas.keys import Key
 _READ_S: Final = 2.0
 _AWAY_S: Final = 1.0
 """After a read that failed, so long nobody waits for another."""
-
-_AT_ONCE: Final = 4
-"""Reads at once, of keys that are remembered and of others, so that a flood leaves connections."""
 
 _NOBODYS: Final = secrets.token_bytes(32)
 """Stands for the hash of a key that nobody has: it is compared all the same."""
@@ -49,6 +48,7 @@ class Keys:
         direct: where keys are read.
         metrics: told what answered, and what was refused.
         memory: what is remembered of them; news of changes reach it directly.
+        turns: at reading keys that are not remembered.
         clock: seconds that only rise, the same as the memory's.
     """
 
@@ -58,6 +58,8 @@ class Keys:
         direct: Direct,
         metrics: Metrics,
         memory: Memory,
+        turns: Turns,
+        *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.issued = Issued()
@@ -74,8 +76,8 @@ class Keys:
         self._from_database = metrics.key_checks.labels("database")
         self._in_outage = metrics.key_checks.labels("outage")
         self._reads: dict[bytes, asyncio.Task[Known | None]] = {}
-        self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._turns_of_known = asyncio.Semaphore(_AT_ONCE)
+        self._turns = turns
+        self._turns_of_known = asyncio.Semaphore(AT_ONCE)
         self._away_until = 0.0
 
     def remembered(self, text: str) -> Principal | None:
@@ -90,12 +92,18 @@ class Keys:
         self._from_memory.inc()
         return self._opened(known)
 
-    async def read(self, text: str) -> Principal:
+    async def read(self, text: str, address: str | None) -> Principal:
         """Returns: whose key this is, after a look at its row.
+
+        Args:
+            text: the key.
+            address: in whose turn it is read unless it is remembered, as `addresses.counted` has
+                it; none for a key that has opened something here, and was forgotten since.
 
         Raises:
             Unauthorised, GptDisabled: the key opens nothing.
-            Unavailable: Postgres is away, and the key was not valid a short while ago.
+            Unavailable: Postgres is away, or has too much to do with keys that are not known, and
+                this key was not valid a short while ago.
         """
         sent = _hash(text)
         try:
@@ -104,7 +112,7 @@ class Keys:
             self.count_refusal("malformed")
             raise Unauthorised(f"the API key is not valid: {error}") from None
         try:
-            known = await self._shared(sent, key)
+            known = await self._shared(sent, key, address)
         except Unavailable:
             known = self._memory.find(sent)
             if known is None or self._clock() - known.read_at > self._outage_s:
@@ -126,7 +134,7 @@ class Keys:
         self.count_refusal(refusal[0])
         raise refusal[1]
 
-    async def _shared(self, sent: bytes, key: Key) -> Known | None:
+    async def _shared(self, sent: bytes, key: Key, address: str | None) -> Known | None:
         """Returns: what the key's row says now, read once for all who ask at the same time."""
         arrived_at = self._clock()
         while True:
@@ -134,7 +142,7 @@ class Keys:
                 return None
             task = self._reads.get(sent)
             if task is None:
-                task = asyncio.create_task(self._read(sent, key))
+                task = asyncio.create_task(self._read(sent, key, address))
                 self._reads[sent] = task
                 task.add_done_callback(functools.partial(self._done, sent))
             # Whoever goes away must not take the read from the others.
@@ -148,10 +156,8 @@ class Keys:
             # Where nobody waits any more, the error is nobody's.
             task.exception()
 
-    async def _read(self, sent: bytes, key: Key) -> Known | None:
-        # Whoever sends many keys that nobody has does not stand before those that were valid.
-        remembered = self._memory.find(sent) is not None
-        async with self._turns_of_known if remembered else self._turns:
+    async def _read(self, sent: bytes, key: Key, address: str | None) -> Known | None:
+        async with self._turn(sent, address):
             row, began_at = await self._row(key.key_id)
         self._from_database.inc()
         kept = _NOBODYS if row is None else row[0]
@@ -163,6 +169,12 @@ class Keys:
         known = _known(key.key_id, row, began_at)
         self._memory.keep(sent, known)
         return known
+
+    def _turn(self, sent: bytes, address: str | None) -> AbstractAsyncContextManager[None]:
+        # Whoever sends many keys that nobody has does not stand before those that were valid.
+        if address is None or self._memory.find(sent) is not None:
+            return self._turns_of_known
+        return self._turns.taken(address)
 
     async def _row(self, key_id: str) -> tuple[tuple[Any, ...] | None, float]:
         """Returns: the key's row, of which no news came while it was read, and when that began."""

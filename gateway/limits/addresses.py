@@ -4,8 +4,16 @@ import ipaddress
 from functools import lru_cache
 from typing import Final
 
+from starlette.types import Scope
+
 UNKNOWN: Final = "unknown"
 _NETWORK_BITS: Final = 64
+
+
+def of(scope: Scope) -> str | None:
+    """Returns: where a call comes from; what a trusted proxy says is its own client's address."""
+    client = scope.get("client")
+    return None if client is None else client[0]
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,9 @@
 from typing import Final
 
 from fastapi import Request
+from starlette.types import Scope
 
+from gateway.limits import addresses
 from gateway.limits.limiter import Cost
 from gateway.principal import Principal
 from gateway.state import State
@@ -27,12 +29,9 @@ async def count_key(request: Request, principal: Principal, path: str, cost: Cos
 
 
 async def count_stranger(request: Request) -> None:
-    """Take a token for a call without a valid key. Raises: RateLimited: there is none left.
-
-    The address is that of the client, where a trusted proxy says so that of its own client.
-    """
+    """Take a token for a call without a valid key. Raises: RateLimited: there is none left."""
     state: State = request.app.state.gateway
-    host = None if request.client is None else request.client.host
+    host = addresses.of(request.scope)
     request.state.rate_limit = await state.limits.admit_address(host)
 
 
@@ -42,6 +41,6 @@ async def count_socket(state: State, principal: Principal) -> None:
     await state.limits.admit_key(principal.key_id, principal.rate_limits, "read")
 
 
-async def count_strange_socket(state: State, host: str | None) -> None:
+async def count_strange_socket(state: State, scope: Scope) -> None:
     """Do for a WebSocket without a valid key what `count_stranger` does for a call."""
-    await state.limits.admit_address(host)
+    await state.limits.admit_address(addresses.of(scope))

@@ -82,6 +82,15 @@ class RateLimiter:
         caller = self._callers.get(name) or self._address(name)
         return await self._admit(caller, caller.read)
 
+    def is_spent(self, address: str) -> bool:
+        """Returns: whether no token is left of an address, by what this gateway knows of it.
+
+        Args:
+            address: as `addresses.counted` has it.
+        """
+        caller, now = self._callers.get(address), self._clock()
+        return caller is not None and any(one.ready_in_s(now) > 0 for one in caller.read.buckets)
+
     async def _admit(self, caller: Caller, account: Account) -> Account:
         caller.used = True
         for bucket in account.buckets:

@@ -17,11 +17,13 @@ from gateway.errors import (
     Malformed,
     Unauthorised,
 )
+    Unavailable,
 from gateway.events import closing, wanted
 from gateway.events.closing import IDLE, Closed
 from gateway.events.errors import UpgradeRequired
 from gateway.events.hub import Hub
 from gateway.limits.counting import count_socket, count_strange_socket
+from gateway.limits import addresses
 from gateway.principal import Principal
 from gateway.state import State
 from gateway.websocket.session import Session
@@ -129,10 +131,10 @@ async def _identified(state: State, socket: Socket, token: str) -> Principal:
         Unavailable: Postgres is away, and this gateway does not know the key.
     """
     try:
-        caller = state.keys.remembered(token) or await state.keys.read(token)
-    except (Unauthorised, GptDisabled):
-        client = socket.scope.get("client")
-        await count_strange_socket(state, None if client is None else client[0])
+        address = addresses.counted(addresses.of(socket.scope))
+        caller = state.keys.remembered(token) or await state.keys.read(token, address)
+    except (Unauthorised, GptDisabled, Unavailable):
+        await count_strange_socket(state, socket.scope)
         raise
     await count_socket(state, caller)
     if not caller.may("read"):

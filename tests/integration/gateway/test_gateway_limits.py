@@ -4,10 +4,15 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from gateway.settings import GatewaySettings
+from schemas.keys import mint
 from schemas.tables.edge import KEY_USES
 from tests.integration.gateway.conftest import Bearer, Rows, Serve
 
@@ -106,6 +111,28 @@ async def test_strangers_are_counted_by_address(limited: str, bearer: Bearer) ->
         answer = await anyone.get("/v1/documents", headers=sent)
         assert (answer.status_code, answer.json()["rate_limit"]["policy"]) == (429, "ip")
         assert (await anyone.get("/v1/documents", headers=bearer())).status_code == 200
+
+
+async def test_strangers_are_counted_while_postgres_is_away(
+    gateway_settings: GatewaySettings, serve: Serve
+) -> None:
+    """Keys that cannot be looked up are no way around the limit, over a WebSocket neither."""
+    away = SecretStr("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    changes = {"rate_limits": LIMITS, "gateway_database_url": away}
+    async with (
+        serve(gateway_settings.model_copy(update=changes)) as url,
+        httpx2.AsyncClient(base_url=url, trust_env=False) as anyone,
+    ):
+        for _ in range(2):
+            sent = {"Authorization": f"Bearer {mint('test')}"}
+            assert (await anyone.get("/v1/documents", headers=sent)).status_code == 503
+        for status in (503, 429):
+            offered = [Subprotocol("actionstream.v1"), Subprotocol(f"bearer.{mint('test')}")]
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(
+                    f"ws{url.removeprefix('http')}/v1/ws", subprotocols=offered, proxy=None
+                )
+            assert refused.value.response.status_code == status
 
 
 async def _strangers(url: str, *forwarded: str) -> list[int]:

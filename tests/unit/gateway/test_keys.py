@@ -13,6 +13,7 @@ from gateway.direct import Direct
 from gateway.errors import GatewayError, GptDisabled, Unauthorised, Unavailable
 from gateway.keys.keys import Keys
 from gateway.keys.memory import REFUSED_S, Known, Memory
+from gateway.keys.turns import AT_ONCE, MOST_WAITING, Turns
 from gateway.metrics import Metrics
 from gateway.principal import Principal
 from gateway.settings import GatewaySettings
@@ -31,23 +32,36 @@ class World:
         self.server = FakeDirect(lambda: self.now)
         self.memory = Memory(settings.key_cache.total_seconds())
         self.metrics = Metrics()
+        self.spent: set[str] = set()
         direct = cast("Direct", self.server)
-        self.keys = Keys(settings, direct, self.metrics, self.memory, lambda: self.now)
+        turns = Turns(self.spent.__contains__)
+        self.keys = Keys(settings, direct, self.metrics, self.memory, turns, clock=lambda: self.now)
         self.key = mint("test")
         self.row: KeyRow = self.server.enter(self.key, PEPPER)
         self.memory.doubt(self.now)
         self.now += 0.01
 
-    async def ask(self, key: object | None = None) -> Principal:
+    async def ask(self, key: object | None = None, address: str = "192.0.2.1") -> Principal:
         text = str(self.key if key is None else key)
-        return self.keys.remembered(text) or await self.keys.read(text)
+        return self.keys.remembered(text) or await self.keys.read(text, address)
 
-    async def later(self, key: Key | None = None) -> "asyncio.Task[Principal]":
+    async def later(
+        self, key: Key | None = None, address: str = "192.0.2.1"
+    ) -> "asyncio.Task[Principal]":
         """A call that has begun, and waits for its read."""
-        task = asyncio.create_task(self.ask(key))
+        task = asyncio.create_task(self.ask(key, address))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         return task
+
+    async def answer(self, most: int | None = None) -> None:
+        """So many reads are answered, or all that there are and that follow from them."""
+        while self.server.reads and most != 0:
+            self.server.execute()
+            self.server.deliver()
+            most = None if most is None else most - 1
+            for _ in range(8):
+                await asyncio.sleep(0)
 
     def wait(self, seconds: float) -> None:
         """Time goes by, and news come in until its end."""
@@ -129,10 +143,71 @@ async def test_a_flood_of_strangers_does_not_keep_a_known_key_waiting(world: Wor
         world.server.deliver()
         await asyncio.sleep(0)
     assert (await known).gpt_id == "demo"
-    while world.server.reads:
-        world.server.execute()
-        world.server.deliver()
-        await asyncio.sleep(0)
+    await world.answer()
+
+
+async def test_a_flood_of_strangers_does_not_keep_an_unseen_key_waiting(world: World) -> None:
+    """Addresses take turns, so that whoever calls from another one waits for few reads."""
+    world.server.held = True
+    strangers = [await world.later(mint("test")) for _ in range(MOST_WAITING)]
+    honest = await world.later(address="198.51.100.1")
+    for _ in range(AT_ONCE):
+        await world.answer(1)
+    assert world.server.asked == 2 * AT_ONCE
+    await world.answer(AT_ONCE)
+    assert (await honest).gpt_id == "demo"
+    await world.answer()
+    ended = await asyncio.gather(*strangers, return_exceptions=True)
+    assert {type(one) for one in ended} == {Unauthorised}
+
+
+async def test_no_more_than_a_bounded_number_of_keys_wait_for_their_read(world: World) -> None:
+    """The others are 503 at once; those of the address that has the most give way to a new one."""
+    world.server.held = True
+    strangers = [await world.later(mint("test")) for _ in range(MOST_WAITING + AT_ONCE)]
+    crowded = await world.later(mint("test"))
+    with pytest.raises(Unavailable, match="too many keys") as refused:
+        await crowded
+    assert refused.value.headers == {"Retry-After": "1"}
+    assert not any(one.done() for one in strangers)
+    honest = await world.later(address="198.51.100.1")
+    with pytest.raises(Unavailable, match="too many keys"):
+        await strangers.pop()
+    await world.answer()
+    assert (await honest).gpt_id == "demo"
+    await asyncio.gather(*strangers, return_exceptions=True)
+    assert world.server.asked == MOST_WAITING + AT_ONCE
+
+
+async def test_an_address_that_has_called_too_often_has_one_read_at_a_time(world: World) -> None:
+    """What it sends is looked up all the same: others may call from there with keys of theirs."""
+    world.server.held = True
+    world.spent.add("192.0.2.1")
+    strangers = [await world.later(mint("test")) for _ in range(10)]
+    valid = await world.later()
+    assert len(world.server.reads) == 1
+    other = await world.later(mint("test"), "198.51.100.1")
+    assert len(world.server.reads) == 2
+    for _ in range(11):
+        assert sum(one.key_id != world.key.key_id for one in world.server.reads) <= 2
+        await world.answer(1)
+    await world.answer()
+    assert (await valid).gpt_id == "demo"
+    ended = await asyncio.gather(*strangers, other, return_exceptions=True)
+    assert {type(one) for one in ended} == {Unauthorised}
+
+
+async def test_a_key_that_opened_something_here_does_not_wait_behind_strangers(
+    world: World,
+) -> None:
+    """News made the gateway forget it; whoever holds a stream open with it is looked up at once."""
+    world.server.held = True
+    strangers = [await world.later(mint("test")) for _ in range(20)]
+    world.server.held = False
+    assert (await world.keys.read(str(world.key), None)).gpt_id == "demo"
+    world.server.held = True
+    await world.answer()
+    await asyncio.gather(*strangers, return_exceptions=True)
 
 
 async def test_whoever_goes_away_leaves_the_read_to_the_others(world: World) -> None:

@@ -16,6 +16,7 @@ from gateway.direct import Direct
 from gateway.errors import Unauthorised, Unavailable
 from gateway.keys.keys import Keys
 from gateway.keys.memory import Memory
+from gateway.keys.turns import Turns
 from gateway.metrics import Metrics
 from gateway.principal import Principal
 from gateway.settings import GatewaySettings
@@ -51,7 +52,8 @@ class KeysMachine(RuleBasedStateMachine):
         self.row = self.server.enter(self.key, PEPPER)
         self.memory = Memory(SETTINGS.key_cache.total_seconds())
         direct = cast("Direct", self.server)
-        self.keys = Keys(SETTINGS, direct, Metrics(), self.memory, lambda: self.now)
+        turns = Turns(lambda _: False)
+        self.keys = Keys(SETTINGS, direct, Metrics(), self.memory, turns, clock=lambda: self.now)
         self.calls: list[Call] = []
         self.pending = 0
         self.reading = self.seen = False
@@ -107,7 +109,8 @@ class KeysMachine(RuleBasedStateMachine):
         self.settle()
 
     async def asked(self) -> Principal:
-        return self.keys.remembered(str(self.key)) or await self.keys.read(str(self.key))
+        text = str(self.key)
+        return self.keys.remembered(text) or await self.keys.read(text, "192.0.2.1")
 
     @rule()
     def execute(self) -> None:

@@ -204,6 +204,22 @@ async def test_a_flood_does_not_reach_the_store() -> None:
     assert len(gateways.store.takings) <= 10
 
 
+@pytest.mark.parametrize("away", [False, True])
+async def test_an_address_is_spent_until_its_next_token(*, away: bool) -> None:
+    """By what this gateway knows of it, without asking anyone."""
+    gateways = Gateways("ip:2/20s")
+    gateways.store.away = away
+    one = gateways.each[0]
+    assert not one.is_spent("192.0.2.1")
+    for spent in (False, True):
+        await gateways.turned(0, one.admit_address("192.0.2.1"))
+        assert one.is_spent("192.0.2.1") is spent
+    assert not one.is_spent("192.0.2.2")
+    for seconds, spent in ((9.5, True), (1, False)):
+        gateways.clock.now += seconds
+        assert one.is_spent("192.0.2.1") is spent
+
+
 async def test_without_the_store_each_counts_alone() -> None:
     """At once, with its own buckets, and the metrics say so; shared again when it is back."""
     gateways = Gateways("key:10/h", 2)
