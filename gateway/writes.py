@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.answers import ACCEPTED, COLLECTION_WAIT_S, note_ids
 from gateway.deps import Call
-from gateway.errors import Deleted, RequestFailed
+from gateway.errors import RequestFailed
 from gateway.preconditions import etag, refuse_if_none_match
 from gateway.queries import objects
 from gateway.state import State
@@ -77,8 +77,9 @@ async def write_object(
     """Returns: the answer to an operation on one object: the object, or 202 with where to ask.
 
     Raises:
+    What was done is never answered as an error: where the body cannot be shown it is null.
+
         PreconditionFailed: it changes only what is there, and If-None-Match was sent.
-        Deleted: another call has replaced what was written before it could be read again.
         RequestFailed: as `ordered` does.
     """
     if not _may_create(operation):
@@ -90,13 +91,7 @@ async def write_object(
     noted(found, request, object_id=kept["id"])
     if found.result["status"] == NO_CONTENT:
         return deleted(name, kept["version"], kept["id"], kept["key"])
-    text = (
-        dumped(operation.body)
-        if isinstance(operation, CreateObject | PutObject)
-        else await objects.body(state.direct, kept["gpt_id"], kept["id"], kept["version"])
-    )
-    if text is None:
-        raise Deleted("it was written, and has been replaced or deleted since by another call")
+    text = await _body(state, call, name, operation, kept)
     head = dumped({field: kept[field] for field in _OBJECT})
     location = f"{state.settings.public_base}/v1/objects/{kept['id']}"
     headers = {"etag": etag(kept["version"]), "location": location}
@@ -104,6 +99,22 @@ async def write_object(
 
 
 def pending(found: RequestState, request: Request) -> Response:
+async def _body(
+    state: State, call: Call, name: str, operation: Operation, kept: Mapping[str, Any]
+) -> str:
+    """Returns: the JSON of the body that an operation wrote, or null.
+
+    What a caller sent itself it gets again. What a change made of it is shown to who may read, as
+    long as it is kept: later changes may have come before this answer.
+    """
+    if isinstance(operation, CreateObject | PutObject):
+        return dumped(operation.body)
+    if not call.principal.may("read", name):
+        return "null"
+    found = await objects.body(state.direct, kept["gpt_id"], kept["id"], kept["version"])
+    return found or "null"
+
+
     """Returns: 202, with where to ask for what becomes of a request; 200 if it ended so."""
     noted(found, request)
     body = found.model_dump_json().encode()

@@ -9,7 +9,7 @@ from gateway.deps import CallerDep, StateDep
 from gateway.lean import LeanRoute
 from gateway.places import COLLECTION, PlaceDep
 from gateway.queries import object_changes
-from schemas.api.collections import ChangesPage
+from schemas.api.object_history import ChangesPage
 
 router = APIRouter(prefix=COLLECTION + "/changes", tags=["objects"], route_class=LeanRoute)
 

@@ -12,7 +12,8 @@ from gateway.lean import LeanRoute
 from gateway.places import IdPath
 from gateway.preconditions import IfMatch, IfVersionQuery, wanted_version
 from gateway.queries import object_versions
-from schemas.api.collections import ObjectVersion, StoredObject, VersionList
+from schemas.api.collections import ChangedObject
+from schemas.api.object_history import ObjectVersion, VersionList
 from schemas.api.requests import RequestState
 from schemas.writes import RestoreObject
 
@@ -22,7 +23,7 @@ router = APIRouter(
 
 VersionPath = Annotated[int, Path(ge=1, lt=10**15, description="Number of the version.")]
 _RESTORED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"model": StoredObject},
+    200: {"model": ChangedObject},
     202: {"model": RequestState},
 }
 

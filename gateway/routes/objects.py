@@ -23,7 +23,13 @@ from gateway.queries import objects
 from gateway.queries.objects import Found
 from gateway.routes.collections import taking
 from gateway.trimming import tree_of, trimmed
-from schemas.api.collections import Deleted, ObjectMerge, ObjectReplacement, StoredObject
+from schemas.api.collections import (
+    ChangedObject,
+    Deleted,
+    ObjectMerge,
+    ObjectReplacement,
+    StoredObject,
+)
 from schemas.api.requests import RequestState
 from schemas.writes import DeleteObject, MergeObject, PatchObject, PutObject
 
@@ -100,7 +106,12 @@ async def replace_object(
     return await writes.write_object(state, call, request, name, operation)
 
 
-@router.patch("", response_model=None, responses={**_ONE, **_PENDING}, openapi_extra=_CHANGE)
+@router.patch(
+    "",
+    response_model=None,
+    responses={200: {"model": ChangedObject}, **_PENDING},
+    openapi_extra=_CHANGE,
+)
 async def update_object(
     *,
     object_id: IdPath,

@@ -206,6 +206,23 @@ async def test_of_many_writers_one_wins_each_version(
         assert api.get(path).json() == won[0]
 
 
+@pytest.mark.parametrize("keep_versions", [0, 3])
+async def test_each_of_many_changes_that_are_made_is_answered_as_made(
+    api: httpx2.Client, diary: str, parallel: httpx2.AsyncClient, keep_versions: int
+) -> None:
+    """50 at once, of which few are kept: each makes a version, and knows which."""
+    api.patch(diary, json={"keep_versions": keep_versions}).raise_for_status()
+    path = f"/v1/objects/{put(api, diary, {})['id']}"
+    answers = await asyncio.gather(
+        *(parallel.patch(path, json={"body": {str(n): n}}) for n in range(50))
+    )
+    assert {one.status_code for one in answers} == {200}
+    assert sorted(one.json()["version"] for one in answers) == list(range(2, 52))
+    for one in answers:
+        assert one.headers["etag"] == f'"{one.json()["version"]}"'
+    assert api.get(path).json()["body"] == {str(n): n for n in range(50)}
+
+
 async def test_pages_hold_still_while_others_write(
     api: httpx2.Client, diary: str, parallel: httpx2.AsyncClient
 ) -> None:
