@@ -18,7 +18,8 @@ SELECT c.sequence, c.forgotten_sequence, p.* FROM collections c LEFT JOIN LATERA
   SELECT o.sequence, CASE WHEN o.before < {PAGE_CHARS} THEN
     '{{"sequence":' || o.sequence || ',"id":"' || o.object_id || '","key":'
     || coalesce(to_json(o.key)::text, 'null') || ',"change":"'
-    || CASE WHEN NOT o.alive THEN 'deleted' WHEN o.version = 1 THEN 'created' ELSE 'updated' END
+    || CASE WHEN NOT o.alive THEN 'deleted' WHEN o.version = coalesce(o.first_version, 1)
+       THEN 'created' ELSE 'updated' END
     || '","version":' || o.version || ',"changed_at":"' || to_char(o.updated_at, '{TIME}')
     || '","object":' || CASE WHEN o.alive THEN {HEAD} || o.body::text || '}}}}' ELSE 'null}}' END
     END

@@ -43,6 +43,7 @@ COLLECTIONS: Final = Table(
     Column("forgotten_sequence", BigInteger, nullable=False, server_default=text("0")),
     Column("last_created_at", DateTime(timezone=True)),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
+    Column("schema_checked", Boolean, nullable=False, server_default=text("true")),
     created_at(),
     updated_at(),
     Column("deleted_at", DateTime(timezone=True)),
@@ -55,9 +56,11 @@ COLLECTIONS: Final = Table(
     ),
 )
 """One row a collection. `sequence` counts its changes; `forgotten_sequence` is the last of those
-whose tombstones are no longer there; `last_created_at` keeps the order of its
+whose tombstones are no longer there, and of a new one the number that it began with;
+`last_created_at` keeps the order of its
 objects' creation strict. `shape` is raised when `indexes` changes, and `shaped` follows once all
 objects bear the values of the new ones: until then no index but the primary ones may be asked.
+`schema_checked` says that no stored object can be against the schema.
 A deleted one keeps its row until its objects are gone; its name is free at once."""
 
 OBJECTS: Final = Table(
@@ -76,6 +79,7 @@ OBJECTS: Final = Table(
     Column("filterable", Boolean, nullable=False, server_default=text("false")),
     Column("words", TSVECTOR),
     Column("fragments", Text),
+    Column("first_version", BigInteger),
     Column("indexed_version", BigInteger),
     Column("entry_count", Integer, nullable=False, server_default=text("0")),
     created_at(),
@@ -164,7 +168,7 @@ OBJECTS: Final = Table(
     ),
 )
 """One row an object. A deleted one keeps its row, its body emptied to `{}`, as a tombstone in the
-feed of changes.
+feed of changes. `first_version` is the version with which it came, or came back; null: 1.
 
 `slots`, `filterable`, `words` and `fragments` are derived from the body as `collections.indexes`
 says; objects of collections that declare nothing are in none of their indexes. `indexed_version`

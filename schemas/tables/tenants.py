@@ -16,14 +16,16 @@ GPTS: Final = Table(
     Column("max_bytes", BigInteger),
     Column("object_count", BigInteger, nullable=False, server_default=text("0")),
     Column("byte_count", BigInteger, nullable=False, server_default=text("0")),
+    Column("dropped_sequence", BigInteger, nullable=False, server_default=text("0")),
     Column("disabled_at", DateTime(timezone=True)),
     Column("deleted_at", DateTime(timezone=True)),
     created_at(),
     updated_at(),
 )
 """One row a GPT, which is a tenant. `max_objects` and `max_bytes` (null: the installation's) bound
-all its collections together; the counts are of its live objects. A deleted one keeps its row, so
-that its id is never given again."""
+all its collections together; the counts are of its live objects. `dropped_sequence` is the highest
+number that a change in one of its deleted collections had: a new one of the same name counts on
+from there. A deleted GPT keeps its row, so that its id is never given again."""
 
 API_KEYS: Final = Table(
     "api_keys",

@@ -80,7 +80,9 @@ class Definer:
             detail = f"The GPT has {held:,} collections; its limit is {self.max_collections:,}."
             raise Rejected("too_many_collections", detail, 403)
         now = self.world.now
-        made = replace(Collection(self.new_id(gpt_id), gpt_id, self.name, now, now), **values)
+        first = self.world.first_sequence(gpt_id)
+        blank = Collection(self.new_id(gpt_id), gpt_id, self.name, now, now)
+        made = replace(blank, sequence=first, forgotten_sequence=first, **values)
         self.world.keep(made)
         self.world.count_collections(gpt_id, 1)
         return Defined(201, "created", made)

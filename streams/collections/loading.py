@@ -39,14 +39,16 @@ FROM gpts WHERE gpt_id = ANY(%s) ORDER BY gpt_id FOR NO KEY UPDATE
 _COLLECTIONS: Final = """
 SELECT collection_id, gpt_id, name, created_at, updated_at, description, json_schema::text, search,
        indexes, shape, shaped, keep_versions, default_ttl_s, max_objects, max_bytes, object_count,
-       byte_count, sequence, last_created_at, version, deleted_at
+       byte_count, sequence, last_created_at, version, deleted_at, forgotten_sequence,
+       schema_checked
 FROM collections
 WHERE (gpt_id, name) IN (SELECT * FROM unnest(%s::text[], %s::text[])) AND deleted_at IS NULL
 ORDER BY gpt_id, name FOR UPDATE
 """
 _COUNTS: Final = """
-SELECT gpt_id, count(*) FROM collections WHERE gpt_id = ANY(%s) AND deleted_at IS NULL
-GROUP BY gpt_id
+SELECT gpt_id, dropped_sequence, (SELECT count(*) FROM collections
+    WHERE collections.gpt_id = gpts.gpt_id AND deleted_at IS NULL)
+FROM gpts WHERE gpt_id = ANY(%s)
 """
 # By key: the one that bears it, though its time may be over, and the latest deleted one, whose
 # versions the next one of that key goes on from; each end user has keys of its own. The outer join
@@ -122,7 +124,8 @@ async def load(connection: AsyncConnection, asked: Sequence[Asked], limits: Limi
         loaded.earlier = await _earlier(connection, restores, loaded.objects)
     if any(isinstance(each.operation, DefineCollection) for each in asked):
         counted = await rows.fetch(connection, _COUNTS, (gpt_ids,))
-        loaded.collection_counts = dict.fromkeys(gpt_ids, 0) | dict(counted)
+        loaded.dropped_sequences = {gpt_id: last for gpt_id, last, _ in counted}
+        loaded.collection_counts = {gpt_id: count for gpt_id, _, count in counted}
     return loaded
 
 

@@ -16,9 +16,10 @@ from streams.collections.world import World
 _COLLECTION: Final = """
 INSERT INTO collections (collection_id, gpt_id, name, created_at, updated_at, description,
     json_schema, search, indexes, shape, shaped, keep_versions, default_ttl_s, max_objects,
-    max_bytes, object_count, byte_count, sequence, last_created_at, version, deleted_at)
+    max_bytes, object_count, byte_count, sequence, last_created_at, version, deleted_at,
+    forgotten_sequence, schema_checked)
 VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s, %s, %s, %s, %s, %s, %s,
-        %s, %s, %s, %s)
+        %s, %s, %s, %s, %s, %s)
 ON CONFLICT (collection_id) DO UPDATE SET updated_at = excluded.updated_at,
     description = excluded.description, json_schema = excluded.json_schema,
     search = excluded.search, indexes = excluded.indexes, shape = excluded.shape,
@@ -27,7 +28,10 @@ ON CONFLICT (collection_id) DO UPDATE SET updated_at = excluded.updated_at,
     max_bytes = excluded.max_bytes, object_count = excluded.object_count,
     byte_count = excluded.byte_count, sequence = excluded.sequence,
     last_created_at = excluded.last_created_at, version = excluded.version,
-    deleted_at = excluded.deleted_at
+    deleted_at = excluded.deleted_at, schema_checked = excluded.schema_checked
+"""
+_DROPPED: Final = """
+UPDATE gpts SET dropped_sequence = greatest(dropped_sequence, %s) WHERE gpt_id = %s
 """
 # One statement, because each costs the way to the server and back. Objects are entered in their
 # order, in which deleted ones stand first, so that a key is free before another object takes it. As
@@ -36,19 +40,20 @@ _SAVE: Final = """
 WITH objects AS (
     INSERT INTO objects (object_id, gpt_id, collection_id, subject, key, body, size_bytes, version,
         sequence, created_at, updated_at, expires_at, deleted_at, slots, filterable, words,
-        fragments)
+        fragments, first_version)
     SELECT object_id, gpt_id, collection_id, subject, key, body, size_bytes, version, sequence,
         created_at, updated_at, expires_at, deleted_at, slots, filterable,
-        to_tsvector(language::regconfig, words), fragments
+        to_tsvector(language::regconfig, words), fragments, first_version
     FROM json_to_recordset(%s::json) AS n (object_id text, gpt_id text, collection_id text,
         subject text, key text, body jsonb, size_bytes int, version bigint, sequence bigint,
         created_at timestamptz, updated_at timestamptz, expires_at timestamptz,
         deleted_at timestamptz, slots jsonb, filterable boolean, words text, language text,
-        fragments text)
+        fragments text, first_version bigint)
     ON CONFLICT (object_id) DO UPDATE SET body = excluded.body, size_bytes = excluded.size_bytes,
         version = excluded.version, sequence = excluded.sequence, updated_at = excluded.updated_at,
         expires_at = excluded.expires_at, deleted_at = excluded.deleted_at, slots = excluded.slots,
-        filterable = excluded.filterable, words = excluded.words, fragments = excluded.fragments
+        filterable = excluded.filterable, words = excluded.words, fragments = excluded.fragments,
+        first_version = coalesce(excluded.first_version, objects.first_version)
 ), kept AS (
     INSERT INTO object_versions
     SELECT * FROM json_populate_recordset(NULL::object_versions, %s::json) ON CONFLICT DO NOTHING
@@ -80,6 +85,8 @@ async def save(connection: AsyncConnection, world: World) -> None:
     """Write what differs from what was loaded."""
     for each in world.redefined_collections():
         await postgres.execute(connection, _COLLECTION, _collection(each))
+        if each.deleted_at is not None:
+            await postgres.execute(connection, _DROPPED, (each.sequence, each.gpt_id))
     objects, counted = world.changed_objects(), world.counted_collections()
     earlier, floors = world.superseded(), world.floors()
     if not (objects or counted or earlier or floors):
@@ -130,6 +137,8 @@ def _collection(one: Collection) -> tuple[Any, ...]:
         one.last_created_at,
         one.version,
         one.deleted_at,
+        one.forgotten_sequence,
+        one.schema_checked,
     )
 
 
@@ -159,6 +168,8 @@ def _object(one: Object, collection: Collection) -> str:
             "updated_at": one.updated_at,
             "expires_at": one.expires_at,
             "deleted_at": one.deleted_at,
+            # Seldom there, and what is absent is null.
+            **({} if one.first_version is None else {"first_version": one.first_version}),
             **derived.of(indexes, one.body).columns(),
         },
         one.body,

@@ -49,11 +49,16 @@ class Collection:
     last_created_at: datetime | None = None
     version: int = 1
     deleted_at: datetime | None = None
+    forgotten_sequence: int = 0
+    schema_checked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """An object, or with `deleted_at` its tombstone; `body` is JSON text."""
+    """An object, or with `deleted_at` its tombstone; `body` is JSON text.
+
+    `first_version` is set where this very write is the one that it comes with, or comes back.
+    """
 
     object_id: str
     gpt_id: str
@@ -68,6 +73,7 @@ class Object:
     updated_at: datetime
     expires_at: datetime | None = None
     deleted_at: datetime | None = None
+    first_version: int | None = None
 
     def lives(self, now: datetime) -> bool:
         """Returns: whether it is there for its readers."""
@@ -137,7 +143,10 @@ class Limits:
 
 @dataclass(slots=True)
 class Loaded:
-    """What the tables held when the batch began; `collection_counts` where it matters."""
+    """What the tables held when the batch began.
+
+    `collection_counts` and `dropped_sequences`, by tenant, are there where they matter.
+    """
 
     now: datetime
     tenants: dict[str, Tenant] = field(default_factory=dict)
@@ -145,3 +154,4 @@ class Loaded:
     objects: dict[str, Object] = field(default_factory=dict)
     earlier: dict[tuple[str, int], Earlier] = field(default_factory=dict)
     collection_counts: dict[str, int] = field(default_factory=dict)
+    dropped_sequences: dict[str, int] = field(default_factory=dict)

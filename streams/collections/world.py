@@ -34,6 +34,7 @@ class World:
         self.objects = dict(loaded.objects)
         self.earlier = dict(loaded.earlier)
         self.collection_counts = dict(loaded.collection_counts)
+        self.dropped_sequences = dict(loaded.dropped_sequences)
         self.forgotten: dict[str, int] = {}
         """By object: up to which version its history is to be removed."""
         self._names = {
@@ -100,8 +101,17 @@ class World:
         place = (collection.gpt_id, collection.name)
         if collection.deleted_at is None:
             self._set(self._names, place, collection.collection_id)
-        elif self._names.get(place) == collection.collection_id:
+            return
+        if self._names.get(place) == collection.collection_id:
             self._set(self._names, place, None)
+        # Who goes on with a number of this one in a later collection of its name is to be told.
+        last = max(collection.sequence, self.dropped_sequences.get(collection.gpt_id, 0))
+        self._set(self.dropped_sequences, collection.gpt_id, last)
+
+    def first_sequence(self, gpt_id: str) -> int:
+        """Returns: what a new collection counts on from: above all that a deleted one has had."""
+        dropped = self.dropped_sequences.get(gpt_id, 0)
+        return dropped + 1 if dropped else 0
 
     def count_collections(self, gpt_id: str, more: int) -> None:
         """Count collections of a tenant, where their number matters to the batch."""
@@ -128,9 +138,11 @@ class World:
         created_at = self.now
         if collection.last_created_at is not None:
             created_at = max(created_at, collection.last_created_at + _TICK)
+        version = self._next_version(one, 0)
         entered = replace(
             one,
-            version=self._next_version(one, 0),
+            version=version,
+            first_version=version if version > 1 else None,
             sequence=collection.sequence + 1,
             created_at=created_at,
             updated_at=max(created_at, self.now),
@@ -171,9 +183,11 @@ class World:
         more: int,
     ) -> Object:
         collection = self.collections[before.collection_id]
+        version = self._next_version(after, before.version)
         entered = replace(
             after,
-            version=self._next_version(after, before.version),
+            version=version,
+            first_version=version if kind == "created" else after.first_version,
             sequence=collection.sequence + 1,
             updated_at=max(self.now, before.updated_at),
         )

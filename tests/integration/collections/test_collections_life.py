@@ -209,6 +209,25 @@ async def test_a_dropped_collection_is_removed_in_parts(tenant: Tenant) -> None:
         assert not await tenant.rows(table, table.c.collection_id == old)
 
 
+async def test_a_collection_made_anew_counts_on(tenant: Tenant) -> None:
+    """Above every number of those that were deleted, in one batch too and when all is removed."""
+    for _ in range(3):
+        await tenant.create({})
+    [_, verdict] = await tenant.write(DropCollection(), DefineCollection())
+    again = (verdict.result or {})["collection"]
+    assert again["sequence"] == 4
+    assert (await tenant.create({}))["version"] == 1
+    [verdict] = await tenant.write(DropCollection())
+    [fact] = published(verdict.outputs, CollectionDeleted)
+    await run(tenant, clear.stage(tenant.database, IDS), fact)
+    await tenant.define()
+    [row] = await tenant.rows(COLLECTIONS, COLLECTIONS.c.deleted_at.is_(None))
+    assert (row.sequence, row.forgotten_sequence) == (6, 6)
+    await tenant.create({})
+    [row] = await tenant.rows(COLLECTIONS, COLLECTIONS.c.deleted_at.is_(None))
+    assert (row.sequence, row.forgotten_sequence) == (7, 6)
+
+
 async def test_a_record_alone_clears_nothing(tenant: Tenant) -> None:
     """A collection that was not deleted keeps what it has."""
     [row] = await tenant.rows(COLLECTIONS)

@@ -50,6 +50,12 @@ async def test_versions_of_a_key_go_on_behind_a_tombstone(tenant: Tenant) -> Non
     first = min(await tenant.rows(OBJECTS), key=lambda row: row.created_at)
     back = await tenant.one(RestoreObject(object_id=first.object_id, version=1))
     assert back["object"]["version"] == 7
+    came = {row.object_id: row.first_version for row in await tenant.rows(OBJECTS)}
+    assert sorted(came.values(), key=str) == [3, 5, 7]
+    assert came[first.object_id] == 7
+    await tenant.put("a", {"n": 9})
+    [row] = await tenant.rows(OBJECTS, OBJECTS.c.object_id == first.object_id)
+    assert (row.version, row.first_version) == (8, 7)
     assert await tenant.refused(PutObject(key="a", body={}, if_version=5)) == (
         412,
         "version_conflict",

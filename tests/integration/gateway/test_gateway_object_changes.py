@@ -39,6 +39,18 @@ async def test_changes_come_once_in_their_order(api: httpx2.AsyncClient, shelf: 
     assert end == {"items": [], "next_since": 5, "has_more": False, "latest": 5}
 
 
+async def test_what_came_with_a_later_version_or_came_back_is_created(
+    api: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    """As the facts on the topic call it; the next change of it is an update."""
+    shelf.put({}, version=3, first_version=3)
+    shelf.put({}, version=4, first_version=3)
+    shelf.put({}, version=2)
+    shelf.pretend(sequence=3)
+    page = (await api.get(f"{shelf.path}/changes")).json()
+    assert [each["change"] for each in page["items"]] == ["created", "updated", "updated"]
+
+
 @pytest.mark.parametrize("since", [3, 11])
 async def test_who_missed_tombstones_is_told(
     api: httpx2.AsyncClient, shelf: Shelf, since: int
