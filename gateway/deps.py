@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import Field
 
+from gateway import acting
 from gateway.access import authenticate, authorise, cost_of
 from gateway.errors import (
     GptDisabled,
@@ -44,7 +45,7 @@ class Call:
 
 
 class SecuredRoute(APIRoute):
-    """A route that checks key and scopes before anything of the body is read."""
+    """A route that checks key, end user and scopes before anything of the body is read."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Returns: FastAPI's handler behind authentication and a check of the media type."""
@@ -59,6 +60,7 @@ class SecuredRoute(APIRoute):
                 await count_stranger(request)
                 raise
             await count_key(request, principal, path, cost_of(request.method, path))
+            request.state.principal = principal = acting.of_call(request, principal, path)
             authorise(request, principal, path)
             if answers_json and not _takes_json(request.headers.get("accept")):
                 raise NotAcceptable("answers are JSON; send Accept: application/json, or none")

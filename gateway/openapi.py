@@ -8,10 +8,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gateway import links
+from gateway import acting, links
 from gateway.deps import OTHER_KINDS
 from gateway.errors import InvalidInput
 from gateway.problems import MEDIA_TYPE
+from schemas.api.model import SUBJECT
 from schemas.api.problems import ApiProblem
 
 Json = dict[str, Any]
@@ -42,6 +43,25 @@ _PROBLEMS: Final = {
     503: "A server behind the gateway is away; see Retry-After.",
 }
 _MAX_DESCRIPTION: Final = 300
+_PARAMETERS: Final = "#/components/parameters/"
+_SUBJECT: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 256}
+_ACTING: Final[Json] = {
+    "subject": {
+        "name": SUBJECT,
+        "in": "query",
+        "description": "The end user whom the call is for, where the key stands for all: it sees "
+        "and writes what a key of that end user would. 403 where the key is another one's.",
+        "schema": _SUBJECT,
+    },
+    "subject-header": {
+        "name": acting.HEADER,
+        "in": "header",
+        "description": "Does what subject does; in UTF-8.",
+        "schema": _SUBJECT,
+    },
+}
+"""Parameters of all calls but those of administrators, said once."""
+
 _COLLECTIONS: Final = ("/v1/gpts/", "/v1/objects/")
 _SCHEMAS: Final = "#/components/schemas/"
 
@@ -65,6 +85,10 @@ def document(app: FastAPI, extra_models: tuple[type[BaseModel], ...], public_url
     }
     for path, method, operation in operations(found):
         _complete(path, method, operation)
+    found["components"]["parameters"] = _ACTING
+    for path, item in found["paths"].items():
+        if path.startswith(_SECURED) and not path.startswith(_ADMIN):
+            item["parameters"] = [{"$ref": _PARAMETERS + name} for name in _ACTING]
     links.link({one["operationId"]: one for _, _, one in operations(found)})
     return found
 
@@ -72,12 +96,14 @@ def document(app: FastAPI, extra_models: tuple[type[BaseModel], ...], public_url
 def selected(whole: Json, tags: frozenset[str]) -> Json:
     """Returns: the document with the calls of these tags alone, and the schemas that they name.
 
+    No model is to choose whose memory it reads, so that they take no end user.
+
     Raises:
         InvalidInput: a tag that no call has.
     """
-    known = {tag for _, _, operation in operations(whole) for tag in operation.get("tags", ())}
-    for tag in sorted(tags - known):
-        detail = f"there is no tag {tag[:64]!r}; there are {', '.join(sorted(known))}"
+    tagged = {tag for _, _, operation in operations(whole) for tag in operation.get("tags", ())}
+    for tag in sorted(tags - tagged):
+        detail = f"there is no tag {tag[:64]!r}; there are {', '.join(sorted(tagged))}"
         raise InvalidInput.at("/tags", detail)
     chosen = {
         operation["operationId"]: (path, method, operation)
@@ -91,7 +117,8 @@ def selected(whole: Json, tags: frozenset[str]) -> Json:
     named: set[str] = set()
     _name(paths, schemas, named)
     kept = {name: schema for name, schema in schemas.items() if name in named}
-    return {**whole, "paths": paths, "components": {**whole["components"], "schemas": kept}}
+    components = {"schemas": kept, "securitySchemes": whole["components"]["securitySchemes"]}
+    return {**whole, "paths": paths, "components": components}
 
 
 def _name(part: Any, schemas: Json, named: set[str]) -> None:  # noqa: ANN401 - any part of it

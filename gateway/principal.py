@@ -8,8 +8,9 @@ Action = Literal["read", "write", "admin"]
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: a tenant, and within it one end user or, with a key of no subject, everyone.
+    """Who calls: a tenant, and within it one end user, or everyone.
 
+    An end user is one whom the key stands for, or whom the call names (`gateway.acting`).
     `scopes` are as the key bears them: `read` and `write` cover everything of the tenant,
     `read:diary` and `write:diary` one collection, `admin` what is under /v1/admin and nothing else.
     `rate_limits` stand in the place of the installation's own.

@@ -10,20 +10,21 @@ from urllib.parse import urlsplit
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.acting import acting, in_headers
 from gateway.errors import (
     Forbidden,
     GatewayError,
     GptDisabled,
     Malformed,
     Unauthorised,
-)
     Unavailable,
+)
 from gateway.events import closing, wanted
 from gateway.events.closing import IDLE, Closed
 from gateway.events.errors import UpgradeRequired
 from gateway.events.hub import Hub
-from gateway.limits.counting import count_socket, count_strange_socket
 from gateway.limits import addresses
+from gateway.limits.counting import count_socket, count_strange_socket
 from gateway.principal import Principal
 from gateway.state import State
 from gateway.websocket.session import Session
@@ -71,8 +72,9 @@ class Endpoint:
         caller = None if token is None else await _identified(state, socket, token)
         await socket.accept()
         if caller is None or token is None:
-            token = await _first(socket)
-            caller = await _identified(state, socket, token)
+            first = await _first(socket)
+            token = first.token
+            caller = await _identified(state, socket, token, first.subject)
         await socket.say(type="authenticated", gpt_id=caller.gpt_id)
         asked = await _subscription(socket)
         chosen = wanted.of(caller.subject, asked.types, asked.subject_id, asked.batch)
@@ -122,11 +124,14 @@ def _offered(scope: Scope) -> str | None:
     return found[0].removeprefix(_BEARER) if found else None
 
 
-async def _identified(state: State, socket: Socket, token: str) -> Principal:
-    """Returns: whose key it is, after it was counted.
+async def _identified(
+    state: State, socket: Socket, token: str, subject: str | None = None
+) -> Principal:
+    """Returns: whose key it is, or the end user that is named with it, after it was counted.
 
     Raises:
-        Unauthorised, GptDisabled, Forbidden: it does not open events.
+        Unauthorised, GptDisabled, Forbidden: it does not open events, or not that end user's.
+        InvalidInput: no end user can be called so.
         RateLimited: it was used, or tried, too often.
         Unavailable: Postgres is away, and this gateway does not know the key.
     """
@@ -137,14 +142,16 @@ async def _identified(state: State, socket: Socket, token: str) -> Principal:
         await count_strange_socket(state, socket.scope)
         raise
     await count_socket(state, caller)
+    told = [] if subject is None else [("message", subject)]
+    caller = acting(caller, in_headers(socket.scope) + told)
     if not caller.may("read"):
         state.keys.count_refusal("scope")
         raise Forbidden("the key's scopes do not cover this: it needs the scope read")
     return caller
 
 
-async def _first(socket: Socket) -> str:
-    """Returns: the key of the first message. Raises: Closed: none came in time."""
+async def _first(socket: Socket) -> Authenticate:
+    """Returns: the first message, which has the key. Raises: Closed: none came in time."""
     try:
         async with asyncio.timeout(AUTHENTICATE_S):
             message = await socket.take()
@@ -152,7 +159,7 @@ async def _first(socket: Socket) -> str:
         raise Closed(IDLE) from None
     if not isinstance(message, Authenticate):
         raise Malformed('authenticate first: {"type": "authenticate", "token": "…"}')
-    return message.token
+    return message
 
 
 async def _subscription(socket: Socket) -> Subscribe:

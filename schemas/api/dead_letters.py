@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from schemas.api.model import Input, Moment, Output, Text
+from schemas.api.model import Input, Moment, Output, Parameters, Text
 from schemas.messages import DeadLetterId
 from schemas.states import LetterState
 
@@ -35,7 +35,7 @@ class LetterConditions(Input):
         return {name: value for name, value in given.items() if value is not None}
 
 
-class LetterFilter(LetterConditions):
+class LetterFilter(Parameters, LetterConditions):
     """Which dead letters a list shows."""
 
     state: LetterState = Field(

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, StringConstraints, TypeAdapter
 
 from schemas.api.model import Input, Output
 from schemas.api.problems import ApiProblem
+from schemas.api.tenants import Subject
 
 MAX_TYPES: Final = 20
 _ONE: Final = r"(\*|[a-z]+\.(\*|[a-z_]+))"
@@ -62,6 +63,9 @@ class Authenticate(Input):
 
     type: Literal["authenticate"]
     token: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    subject: Subject | None = Field(
+        default=None, description="The end user whose events; for keys that stand for all of them."
+    )
 
 
 class Subscribe(Input):

@@ -13,17 +13,29 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    model_validator,
 )
 
 from schemas.json_values import UNSTORABLE
 
 MAX_JSON_DEPTH: Final = 16
+SUBJECT: Final = "subject"
+"""The parameter that names the end user whom a call is for."""
 
 
 class Input(BaseModel):
     """A request body; unknown fields are refused, so that a misspelt one is not ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Parameters(Input):
+    """The parameters of one call, without the one that all calls take (see SUBJECT)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if name != SUBJECT}
 
 
 class Output(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from schemas.api.model import Input, Moment, Output, Text
+from schemas.api.model import Input, Moment, Output, Parameters, Text
 from schemas.json_kinds import NUMBER
 from schemas.states import DeliveryState, WebhookState
 from schemas.webhooks import DELIVERABLE, EventPattern, matches
@@ -115,7 +115,7 @@ class IssuedWebhook(Webhook):
     status_url: str = Field(description="Path to ask for the request's state.")
 
 
-class DeliveryFilter(Input):
+class DeliveryFilter(Parameters):
     """Which deliveries a list shows."""
 
     state: DeliveryState | None = Field(default=None, description="In this state.")

@@ -111,6 +111,27 @@ def test_a_selection_stands_for_itself(document: dict[str, Any]) -> None:
         assert named == set(chosen["components"]["schemas"]), tags
 
 
+def test_an_end_user_is_named_at_all_calls_but_administrators(document: dict[str, Any]) -> None:
+    """Said once, as parameter and as header, with what a key's own subject can be."""
+    said = document["components"]["parameters"]
+    assert {(one["in"], one["name"]) for one in said.values()} == {
+        ("query", "subject"),
+        ("header", "Actionstream-Subject"),
+    }
+    limits = document["components"]["schemas"]["ApiKeyInput"]["properties"]["subject"]["anyOf"][0]
+    assert all(one["schema"] == limits for one in said.values())
+    everywhere = [{"$ref": f"#/components/parameters/{name}"} for name in said]
+    for path, item in document["paths"].items():
+        of_users = path.startswith("/v1/") and not path.startswith("/v1/admin/")
+        assert item.get("parameters") == (everywhere if of_users else None), path
+
+
+def test_a_gpt_is_not_asked_whose_memory_it_reads(document: dict[str, Any]) -> None:
+    """What GPTs are given has no end user to choose, nor is it larger for it."""
+    for tags in selections(document):
+        assert "Actionstream-Subject" not in json.dumps(selected(document, tags)), tags
+
+
 def test_an_unknown_tag_is_refused(document: dict[str, Any]) -> None:
     """And the error names those that there are."""
     with pytest.raises(InvalidInput, match="collections"):
