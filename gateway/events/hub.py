@@ -1,4 +1,4 @@
-"""All streams of one gateway: opens them, wakes them, and sees that each may still be open.
+"""All streams of one gateway: opens them, wakes them, and has each looked at now and then.
 
 Records on `events` wake; rows are what is sent. Every few seconds the tenants' counters are looked
 at as well, so that a gateway that hears nothing still delivers.
@@ -16,20 +16,15 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.cursors import Cursors
 from gateway.direct import Direct
-from gateway.errors import (
-    Forbidden,
-    GatewayError,
-    GptDisabled,
-    Unauthorised,
-    Unavailable,
-)
-from gateway.events import closing, places
+from gateway.errors import Unavailable
+from gateway.events import places
 from gateway.events.closing import DRAINING
 from gateway.events.errors import EventsExpired
 from gateway.events.event import Event
 from gateway.events.feed import Feed
 from gateway.events.places import Bounds, Places
 from gateway.events.seats import Seats
+from gateway.events.staying import Staying
 from gateway.events.stream import Stream
 from gateway.events.wanted import Wanted
 from gateway.keys.keys import Keys
@@ -65,7 +60,6 @@ class Hub:
         consumer: MakeConsumer = Consumer,
     ) -> None:
         self.seats = Seats(settings, metrics)
-        self.keys = keys
         self.settings = settings
         self.draining = False
         self._direct = direct
@@ -73,6 +67,7 @@ class Hub:
         self._metrics = metrics
         self._feeds: dict[str, Feed] = {}
         self._streams: set[Stream] = set()
+        self._staying = Staying(keys, self._streams)
         self._turns = asyncio.Semaphore(_READ_ALONE)
         self._looked_at = 0.0
         self._alone_since = 0.0
@@ -182,6 +177,7 @@ class Hub:
         self._drain()
         self._ticking.cancel()
         await asyncio.wait([self._ticking])
+        await self._staying.close()
         await run_in_threadpool(self._tail.close)
         for feed in self._feeds.values():
             feed.close()
@@ -246,7 +242,6 @@ class Hub:
             stream.tick(now)
         for feed in self._feeds.values():
             feed.trim(time.monotonic())
-        await self._check_keys()
         if not self._feeds and now - self._alone_since > _REST_AFTER_S:
             self._tail.rest()
         if self._feeds and now - self._looked_at > self.settings.event_poll.total_seconds():
@@ -263,26 +258,6 @@ class Hub:
             feed = self._feeds.get(gpt_id)
             if feed is not None and last > feed.head:
                 feed.wake()
-
-    async def _check_keys(self) -> None:
-        """Close the streams whose key does not open them any more."""
-        for token in {stream.token for stream in self._streams}:
-            error = await self._refusal(token)
-            if error is None:
-                continue
-            for stream in self._streams:
-                if stream.token == token:
-                    stream.close(closing.of(error))
-
-    async def _refusal(self, token: str) -> GatewayError | None:
-        try:
-            caller = self.keys.remembered(token) or await self.keys.read(token, None)
-        except (Unauthorised, GptDisabled) as error:
-            return error
-        except Unavailable:
-            # Whoever came in stays until it can be known.
-            return None
-        return None if caller.may("read") else Forbidden("the key does not cover events any more")
 
 
 def _whole(found: Page, since: int) -> Page:

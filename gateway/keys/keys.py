@@ -17,7 +17,7 @@ from gateway.database import AWAY, EVERYONE
 from gateway.direct import Direct
 from gateway.errors import Unauthorised, Unavailable
 from gateway.keys.issued import Issued
-from gateway.keys.memory import SHARED_S, Known, Memory
+from gateway.keys.memory import SHARED_S, Changed, Known, Memory
 from gateway.keys.turns import AT_ONCE, Turns
 from gateway.metrics import Metrics
 from gateway.principal import Principal
@@ -122,6 +122,10 @@ class Keys:
             self.count_refusal(self._memory.refused(sent, self._clock()) or "unknown")
             raise Unauthorised(_INVALID)
         return self._opened(known)
+
+    def follow(self, told: Changed) -> None:
+        """Have someone told, at once, of which keys nothing is remembered any more."""
+        self._memory.follow(told)
 
     def count_refusal(self, reason: str) -> None:
         """Count a call that is refused for its key, or for the lack of one."""

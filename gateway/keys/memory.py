@@ -6,6 +6,7 @@ ever found, and a wrong secret takes the same way as a key that nobody has.
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +26,9 @@ SHARED_S: Final = 0.5
 """How long a read serves all calls of a key while no news vouch for it."""
 
 _NEVER: Final = float("-inf")
+
+Changed = Callable[[str, tuple[str, ...]], None]
+"""Told of a tenant and these keys of it, or of all where none is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Memory:
         self._hashes: dict[str, bytes] = {}
         self._refused: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._readings: set[Reading] = set()
+        self._followers: list[Changed] = []
         self._heard_at = _NEVER
         self._sure_since = _NEVER
 
@@ -141,6 +146,12 @@ class Memory:
             if sent is not None:
                 del self._known[sent]
         self._refused.clear()
+        for told in self._followers:
+            told(gpt_id, key_ids)
+
+    def follow(self, told: Changed) -> None:
+        """Have someone told, from now on, of what is forgotten for news, right after it is."""
+        self._followers.append(told)
 
     def doubt(self, now: float) -> None:
         """Vouch for nothing that was read up to now: news may have gone by."""
