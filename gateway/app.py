@@ -95,7 +95,12 @@ MODELS: Final = (
 
 
 class Application(FastAPI):
-    """FastAPI with the layers around its routes that do something here."""
+    """FastAPI with the layers around its routes that do something here.
+
+    `public_base` is what its links begin with, for what cannot be read as a call at all.
+    """
+
+    public_base = ""
 
     def build_middleware_stack(self) -> ASGIApp:
         """Returns: what serves a call: the edge around the routes.
@@ -121,7 +126,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             yield
 
     app = _routed(lifespan=lifespan)
-    app.state.life = life
+    app.state.life, app.public_base = life, settings.public_base
     url = settings.public_url or "/"
     app.openapi = functools.cache(lambda: openapi.document(app, MODELS, url))  # type: ignore[method-assign]
     problems.install(app)
@@ -162,7 +167,7 @@ def serve(settings: GatewaySettings) -> None:
     server.run(sockets=[server.bind()])
 
 
-def _routed(lifespan: Any = None) -> FastAPI:  # noqa: ANN401 - Starlette's lifespan
+def _routed(lifespan: Any = None) -> Application:  # noqa: ANN401 - Starlette's lifespan
     app = Application(
         title="actionstream",
         version=health.app_version(),

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from gateway.public import link
+
 _HTTP: Final = {
     "unauthorised": "No API key was sent, or it is not valid. Send Authorization: Bearer <key>.",
     "forbidden": "The key's scopes do not cover this. Use another key, or ask for the scope.",
@@ -147,8 +149,8 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def type_uri(code: str) -> str:
-    """Returns: the URI of a kind of problem, which is also the path of its page."""
-    return f"/problems/{code.replace('_', '-')}"
+    """Returns: the URI of a kind of problem, which is also the link to its page."""
+    return link(f"/problems/{code.replace('_', '-')}")
 
 
 def sentence(detail: str) -> str:

@@ -8,6 +8,7 @@ from fastapi import Query, Request, Response
 
 from gateway.cursors import MAX_CHARS
 from gateway.errors import InvalidInput
+from gateway.public import link
 from schemas.problems import FieldError
 from schemas.where import MAX_TEXT, Condition, InvalidWhere, parse
 
@@ -57,5 +58,4 @@ def link_next(request: Request, response: Response, cursor: str | None) -> None:
     if cursor is not None:
         kept = [(name, value) for name, value in request.query_params.items() if name != "cursor"]
         query = urlencode([*kept, ("cursor", cursor)])
-        base = request.app.state.gateway.settings.public_base
-        response.headers["Link"] = f'<{base}{request.scope["path"]}?{query}>; rel="next"'
+        response.headers["Link"] = f'<{link(request.scope["path"])}?{query}>; rel="next"'

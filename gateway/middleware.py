@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway import public
 from gateway.errors import GatewayError, TooLarge
 from gateway.life import Life
 from gateway.limits.buckets import Account
@@ -89,6 +90,7 @@ class Edge:
         exchange = _Exchange(scope, uuid7().hex, length, body_read=not has_body)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(http_id=exchange.http_id)
+        public.begin(self._settings.public_base)
         self._metrics.in_flight.inc()
         try:
             if scope["type"] == "http":

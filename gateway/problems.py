@@ -12,6 +12,7 @@ from starlette.routing import Route
 from gateway.catalogue import sentence, type_uri
 from gateway.errors import GatewayError, Malformed
 from gateway.invalid import invalid_input
+from gateway.public import link
 from schemas.api.problems import ApiProblem
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -27,8 +28,8 @@ _FRAMEWORK: Final[dict[int, tuple[str, str, str]]] = {
 
 
 def rendered(error: GatewayError, path: str) -> Response:
-    """Returns: the response of an error."""
-    return response(error.problem(path), error.headers)
+    """Returns: the response of an error of the call of a path."""
+    return response(error.problem(link(path)), error.headers)
 
 
 def response(problem: ApiProblem, headers: dict[str, str] | None = None) -> Response:
@@ -61,7 +62,7 @@ async def _framework(request: Request, error: Any) -> Response:  # noqa: ANN401
         status=status,
         detail=sentence(detail),
         code=code,
-        instance=request.scope["path"],
+        instance=link(request.scope["path"]),
     )
     return response(problem, headers)
 

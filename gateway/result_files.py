@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from gateway.public import named
 from gateway.queries.batch_results import Row
 from schemas.api.batches import BatchResult
 
@@ -40,7 +41,7 @@ _NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 async def json_lines(pages: AsyncIterator[Sequence[Row]]) -> AsyncIterator[bytes]:
     """Yields: the lines of each page of results."""
     async for page in pages:
-        yield "".join(_json(dict(zip(_NAMES, row, strict=True))) + "\n" for row in page).encode()
+        yield "".join(_json(_shown(row)) + "\n" for row in page).encode()
 
 
 async def csv_lines(
@@ -50,6 +51,13 @@ async def csv_lines(
     yield _written([[*_HEAD, *(f"fields.{name}" for name in columns), "other_fields"]])
     async for page in pages:
         yield _written(_cells(dict(zip(_NAMES, row, strict=True)), columns) for row in page)
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    result = dict(zip(_NAMES, row, strict=True))
+    if result["problem"] is not None:
+        result["problem"] = named(result["problem"])
+    return result
 
 
 def _cells(result: Mapping[str, Any], columns: Sequence[str]) -> list[Any]:

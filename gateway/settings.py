@@ -51,7 +51,8 @@ class GatewaySettings(
     ) = Field(
         default=None,
         validation_alias=AliasChoices("ACTIONSTREAM_PUBLIC_URL", "PUBLIC_URL"),
-        description="URL under which clients reach it; every link and document names it.",
+        description="URL under which clients reach it, with a path if a proxy puts one before "
+        "all others; every link, document and type of problem begins with it.",
     )
     forwarded_allow_ips: str = Field(
         default="127.0.0.1",

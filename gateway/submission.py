@@ -200,13 +200,12 @@ class _Pending:
 
     def shown(self, row: Row | None) -> RequestState:
         """Returns: the row as clients see it, or the state of what was only just accepted."""
-        topic, base = self._order.topic, self._state.settings.public_base
+        topic = self._order.topic
         found = (
-            requests.shown(row, base)
+            requests.shown(row)
             if row is not None
             else requests.accepted(
                 self._claim.request_id,
-                base,
                 kind=topic.name,
                 document_id=self._order.document_id,
                 correlation_id=self._claim.correlation_id,

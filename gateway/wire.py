@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from gateway import public
 from gateway.errors import Malformed
 from gateway.problems import response
 
@@ -115,6 +116,7 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, and close; uvicorn's own answer is a line of text."""
         del msg
+        public.begin(getattr(self.config.app, "public_base", ""))
         error = Malformed("this is not HTTP/1.1, or its URL has more than 65,535 characters")
         answer = response(error.problem(), {"connection": "close", "cache-control": "no-store"})
         lines = [name + b": " + value + b"\r\n" for name, value in answer.raw_headers]

@@ -11,6 +11,7 @@ from gateway.answers import ACCEPTED, COLLECTION_WAIT_S, note_ids
 from gateway.deps import Call
 from gateway.errors import RequestFailed
 from gateway.preconditions import etag, refuse_if_none_match
+from gateway.public import link
 from gateway.queries import objects
 from gateway.state import State
 from gateway.submission import Order, check_record, claim, fingerprint, submit
@@ -93,7 +94,7 @@ async def write_object(
         return deleted(name, kept["version"], kept["id"], kept["key"])
     text = await _body(state, call, name, operation, kept)
     head = dumped({field: kept[field] for field in _OBJECT})
-    location = f"{state.settings.public_base}/v1/objects/{kept['id']}"
+    location = link(f"/v1/objects/{kept['id']}")
     headers = {"etag": etag(kept["version"]), "location": location}
     return answer(f'{head[:-1]},"body":{text}}}'.encode(), found.result["status"], headers)
 

@@ -13,7 +13,10 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """A problem document; `type` is `/problems/{name}` of the serving system."""
+    """A problem document.
+
+    In rows and records its `type` is `/problems/{name}`; answers put the public URL before it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,6 +25,6 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status that goes with it.")
     detail: str = Field(description="What happened this time, and what to do.")
     code: str = Field(description="Stable machine-readable name of the cause.")
-    instance: str | None = Field(default=None, description="Path of the request it concerns.")
+    instance: str | None = Field(default=None, description="URI of the call it concerns.")
     request_id: str | None = Field(default=None, description="The request it concerns.")
     errors: tuple[FieldError, ...] = Field(default=(), description="One entry a wrong field.")

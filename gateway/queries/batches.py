@@ -9,6 +9,7 @@ from typing import Any, Final
 from gateway.direct import Direct
 from gateway.pace import MOST, Pace, pace
 from gateway.principal import Principal
+from gateway.public import link, problem
 from schemas.api.batches import (
     BatchDetail,
     BatchFailure,
@@ -20,7 +21,6 @@ from schemas.api.batches import (
     FailureExample,
     TimeLeft,
 )
-from schemas.problems import Problem
 from schemas.states import BatchState, EntryState
 
 _FAILURES: Final = 50
@@ -158,7 +158,7 @@ async def entries(
 
 
 def _entry(row: tuple[Any, ...]) -> EntrySummary:
-    ordinal, path, document_id, request_id, state, label, problem, settled_at = row
+    ordinal, path, document_id, request_id, state, label, stored, settled_at = row
     return EntrySummary(
         ordinal=ordinal,
         path=path,
@@ -166,7 +166,7 @@ def _entry(row: tuple[Any, ...]) -> EntrySummary:
         request_id=request_id,
         state=state,
         type=label or None if state == EntryState.COMPLETED else None,
-        problem=None if problem is None else Problem.model_validate(problem),
+        problem=problem(stored),
         settled_at=settled_at,
     )
 
@@ -222,7 +222,7 @@ def _time_left(
 
 
 def _links(batch_id: str) -> dict[str, str]:
-    path = f"/v1/batches/{batch_id}"
+    path = link(f"/v1/batches/{batch_id}")
     return {"self": path, "documents": f"{path}/documents", "results": f"{path}/results"}
 
 

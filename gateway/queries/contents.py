@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from gateway.database import Reader, Row
 from gateway.principal import Principal
+from gateway.public import problem
 from gateway.queries.scope import owned
 from schemas.api.contents import (
     Chunk,
@@ -17,7 +18,6 @@ from schemas.api.contents import (
     Run,
     TextPage,
 )
-from schemas.problems import Problem
 from schemas.tables import CHUNKS, CORRECTIONS, PAGES, RUNS
 
 TEXT_CHARS: Final = 60_000
@@ -180,8 +180,7 @@ async def runs(reader: Reader, principal: Principal, document: Row) -> DocumentR
 
 
 def _run(row: Row, current: str | None) -> Run:
-    problem = row["problem"]
     values: dict[str, Any] = {name: row[name] for name in _RUN}
     values["candidates"] = values["candidates"] or []
-    values["problem"] = None if problem is None else Problem.model_validate(problem)
+    values["problem"] = problem(row["problem"])
     return Run(**values, current=row["run_id"] == current)

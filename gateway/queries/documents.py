@@ -9,6 +9,7 @@ from sqlalchemy import Select, select, tuple_
 from gateway.database import Reader, Row
 from gateway.errors import Deleted
 from gateway.principal import Principal
+from gateway.public import link, problem
 from gateway.queries.conditions import compiled
 from gateway.queries.requests import ASK_AGAIN_S, attempt
 from gateway.queries.scope import owned
@@ -19,7 +20,6 @@ from schemas.api.documents import (
     DocumentSummary,
     TimelineStep,
 )
-from schemas.problems import Problem
 from schemas.states import FINAL, Status
 from schemas.tables import DOCUMENTS, STEPS
 from schemas.where import Condition
@@ -148,8 +148,7 @@ def summary(row: Row) -> DocumentSummary:
 
 def _shown(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
     values = {name: row[name] for name in names}
-    problem = values["problem"]
-    values["problem"] = None if problem is None else Problem.model_validate(problem)
+    values["problem"] = problem(values["problem"])
     return values
 
 
@@ -194,8 +193,8 @@ def accepted(document_id: str, batch_id: str | None) -> DocumentDetail:
 
 
 def links(document_id: str) -> dict[str, str]:
-    """Returns: the paths of all that belongs to a document."""
-    path = f"/v1/documents/{document_id}"
+    """Returns: the links to all that belongs to a document."""
+    path = link(f"/v1/documents/{document_id}")
     parts = ("text", "fields", "chunks", "content", "runs")
     return {"self": path, **{part: f"{path}/{part}" for part in parts}}
 
@@ -211,7 +210,7 @@ async def _timeline(reader: Reader, principal: Principal, document_id: str) -> l
 
 
 def _step(row: Row) -> TimelineStep:
-    started, finished, problem = row["started_at"], row["finished_at"], row["problem"]
+    started, finished = row["started_at"], row["finished_at"]
     return TimelineStep(
         run_id=row["run_id"],
         stage=row["stage"],
@@ -229,7 +228,7 @@ def _step(row: Row) -> TimelineStep:
         waiting_for=row["waiting_for"],
         waiting_since=row["waiting_since"],
         waited_ms=row["waited_ms"],
-        problem=None if problem is None else Problem.model_validate(problem),
+        problem=problem(row["problem"]),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, or_, select
 from gateway.database import Reader, Row
 from gateway.highlights import passages, spans
 from gateway.principal import Principal
+from gateway.public import link
 from gateway.queries.rankings import Markers
 from gateway.queries.scope import owned
 from schemas.api.search import Highlight, ObjectHit, SearchHit
@@ -135,7 +136,7 @@ def _object(hit: Mapping[str, Any], row: Row, markers: Markers) -> ObjectHit:
         updated_at=row["updated_at"],
         ordinal=source["ordinal"],
         highlights=_highlights(hit, markers),
-        url=f"/v1/objects/{row['object_id']}",
+        url=link(f"/v1/objects/{row['object_id']}"),
     )
 
 

@@ -7,9 +7,9 @@ from sqlalchemy import select
 from gateway.database import Reader, Row
 from gateway.gathering import Gathering
 from gateway.principal import Principal
+from gateway.public import link, problem
 from gateway.queries.scope import owned
 from schemas.api.requests import RequestState, Waiting
-from schemas.problems import Problem
 from schemas.states import FINAL, Status, StepState
 from schemas.tables import STEPS
 
@@ -93,22 +93,21 @@ def attempt(step: Row) -> int:
     return max(1, failed if step["state"] == StepState.DEAD else failed + 1)
 
 
-def shown(row: Row, base: str, *, waits: Waiting | None = None) -> RequestState:
-    """Returns: a request's row as clients see it; `base` is what links begin with."""
+def shown(row: Row, *, waits: Waiting | None = None) -> RequestState:
+    """Returns: a request's row as clients see it."""
     status = Status(row["status"])
-    problem = row["problem"]
     return RequestState(
         request_id=row["request_id"],
         document_id=row["document_id"],
         kind=row["kind"],
         status=status,
-        status_url=base + status_path(row["request_id"]),
+        status_url=_status_url(row["request_id"]),
         retry_after_s=None if status in FINAL else ASK_AGAIN_S,
         expected_wait_s=None,
         waiting=waits,
         correlation_id=row["correlation_id"],
         result=row["result"],
-        problem=None if problem is None else Problem.model_validate(problem),
+        problem=problem(row["problem"]),
         created_at=row["created_at"],
         completed_at=row["completed_at"],
     )
@@ -116,7 +115,6 @@ def shown(row: Row, base: str, *, waits: Waiting | None = None) -> RequestState:
 
 def accepted(
     request_id: str,
-    base: str,
     *,
     kind: str | None = None,
     document_id: str | None = None,
@@ -128,7 +126,7 @@ def accepted(
         document_id=document_id,
         kind=kind,
         status=Status.ACCEPTED,
-        status_url=base + status_path(request_id),
+        status_url=_status_url(request_id),
         retry_after_s=ASK_AGAIN_S,
         expected_wait_s=None,
         waiting=None,
@@ -140,6 +138,5 @@ def accepted(
     )
 
 
-def status_path(request_id: str) -> str:
-    """Returns: the path under which a request's state is asked for."""
-    return f"/v1/requests/{request_id}"
+def _status_url(request_id: str) -> str:
+    return link(f"/v1/requests/{request_id}")

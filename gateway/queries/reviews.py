@@ -8,6 +8,7 @@ from sqlalchemy import Select, select, tuple_
 
 from gateway.database import Reader, Row
 from gateway.principal import Principal
+from gateway.public import link
 from gateway.queries.scope import owned
 from schemas.api.reviews import DoubtfulField, Review, ReviewPage
 from schemas.document_types import builtin, parse
@@ -94,7 +95,7 @@ def _review(row: Row, threshold: float) -> Review:
     answers = _ANSWERS.validate_python(row["answers"] or {})
     leaves = [leaf for name, answer in answers.items() for leaf in _leaves(name, answer)]
     leaves.sort(key=lambda leaf: leaf[1].confidence)
-    path = f"/v1/documents/{row['document_id']}"
+    path = link(f"/v1/documents/{row['document_id']}")
     return Review(
         review_id=row["document_id"],
         **{name: row[name] for name in _COLUMNS},
@@ -110,7 +111,7 @@ def _review(row: Row, threshold: float) -> Review:
             for name, leaf in leaves[:_FIELDS]
         ],
         links={
-            "decision": f"/v1/reviews/{row['document_id']}/decision",
+            "decision": link(f"/v1/reviews/{row['document_id']}/decision"),
             "document": path,
             "text": f"{path}/text",
             "content": f"{path}/content",

@@ -49,7 +49,8 @@ const tryOut = (path, method, operation) => {
   const file = make("input", { type: "file", "aria-label": "file" });
   const output = make("pre", { hidden: "" });
   const send = async () => {
-    let url = path;
+    // Relative to this page, since a proxy may put a path before all others.
+    let url = path.slice(1);
     const query = new URLSearchParams();
     const headers = {};
     for (const { one, input } of inputs) {
@@ -109,7 +110,7 @@ const show = (path, method, operation) => {
 };
 
 const start = async () => {
-  api = await (await fetch("/openapi.json")).json();
+  api = await (await fetch("openapi.json")).json();
   key = make("input", { type: "password", placeholder: "API key (stays in this page)",
     "aria-label": "API key" });
   main.replaceChildren(make("h1", {}, `${api.info.title} ${api.info.version}`),

@@ -24,6 +24,7 @@ from gateway.preconditions import (
     refuse_if_none_match,
     wanted_version,
 )
+from gateway.public import link
 from gateway.queries import collections
 from gateway.state import State
 from schemas.api.collections import (
@@ -189,5 +190,5 @@ async def _defined(
     writes.noted(found, request)
     kept = found.result["collection"]
     path = COLLECTION.format(gpt_id=place.gpt_id, name=place.name)
-    headers = {"etag": etag(kept["version"]), "location": state.settings.public_base + path}
+    headers = {"etag": etag(kept["version"]), "location": link(path)}
     return writes.answer(writes.dumped(kept).encode(), found.result["status"], headers)

@@ -5,8 +5,9 @@ from html import escape
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
-from gateway.catalogue import KINDS
+from gateway.catalogue import KINDS, type_uri
 from gateway.errors import NotFound
+from gateway.public import link
 
 router = APIRouter(prefix="/problems", include_in_schema=False)
 
@@ -20,7 +21,7 @@ _PAGE = (
 async def list_problems() -> HTMLResponse:
     """All kinds of problems."""
     items = "".join(
-        f'<dt><a href="/problems/{escape(name)}">{escape(name)}</a><dd>{escape(meaning)}'
+        f'<dt><a href="{escape(type_uri(name))}">{escape(name)}</a><dd>{escape(meaning)}'
         for name, meaning in sorted(KINDS.items())
     )
     return HTMLResponse(_PAGE.format(title="Problems", body=f"<dl>{items}</dl>"))
@@ -32,5 +33,6 @@ async def get_problem(name: str) -> HTMLResponse:
     if name not in KINDS:
         raise NotFound("there is no page on this kind of problem; its detail says what to do")
     title = name.replace("-", " ").capitalize()
-    body = f"<p>{escape(KINDS[name])}</p><p><a href=/problems>All problems</a></p>"
+    every = f'<a href="{escape(link("/problems"))}">All problems</a>'
+    body = f"<p>{escape(KINDS[name])}</p><p>{every}</p>"
     return HTMLResponse(_PAGE.format(title=escape(title), body=body))

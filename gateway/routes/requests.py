@@ -68,11 +68,10 @@ def _check_age(request_id: str, kept: timedelta) -> None:
 
 
 async def _shown(state: State, caller: Principal, request_id: str, row: Row | None) -> RequestState:
-    base = state.settings.public_base
     if row is None:
         _check_age(request_id, state.settings.request_retention)
-        return requests.accepted(request_id, base)
+        return requests.accepted(request_id)
     waits = None
     if row["status"] == Status.WAITING:
         waits = await requests.waiting(state.reader, caller, request_id)
-    return requests.shown(row, base, waits=waits)
+    return requests.shown(row, waits=waits)

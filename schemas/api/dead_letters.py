@@ -92,7 +92,7 @@ class DeadLetterPage(Output):
 class DeadLetterDetail(DeadLetter):
     """A dead letter with the record as it came."""
 
-    problem_type: str = Field(description="Path of the page that says what to do about the error.")
+    problem_type: str = Field(description="Link to the page that says what to do about the error.")
     run_id: str | None = Field(description="The run its step belongs to; null if undecodable.")
     part: int | None = Field(description="Part of long work that it was, from 0.")
     topic: str = Field(description="Topic the record was read from.")

@@ -141,4 +141,4 @@ class IssuedKey(KeyFacts):
         "that counts."
     )
     request_id: str = Field(description="Id of the request.")
-    status_url: str = Field(description="Path to ask for the request's state.")
+    status_url: str = Field(description="Where to ask for the request's state.")

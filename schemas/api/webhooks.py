@@ -112,7 +112,7 @@ class IssuedWebhook(Webhook):
     )
     pending: bool = Field(description="It is not stored yet; ask for the request's state.")
     request_id: str = Field(description="Id of the request.")
-    status_url: str = Field(description="Path to ask for the request's state.")
+    status_url: str = Field(description="Where to ask for the request's state.")
 
 
 class DeliveryFilter(Parameters):
