@@ -42,6 +42,15 @@ IfNone = Annotated[
         json_schema_extra={"pattern": r"^\*$"},
     ),
 ]
+IfNoneHasKey = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match",
+        description="`*`: only if no object has its key, else 412.",
+        max_length=1024,
+        json_schema_extra={"pattern": r"^\*$"},
+    ),
+]
 IfVersionQuery = Annotated[
     int | None, Query(ge=0, lt=10**15, description="Only if this is its version, else 412.")
 ]
@@ -100,6 +109,31 @@ def refuse_if_none_match(request: Request) -> None:
             "If-None-Match asks for this only where there is nothing, and this call changes what "
             "is there; leave it out, or use If-Match"
         )
+
+
+def refuse_if_match(request: Request) -> None:
+    """Have a call that makes something new refuse If-Match.
+
+    Raises:
+        PreconditionFailed: it was sent.
+    """
+    if "if-match" in request.headers:
+        raise PreconditionFailed(
+            "If-Match asks for this only where there is something already, and this call makes an "
+            "object anew; leave it out, or PUT the object by its key or id"
+        )
+
+
+def refuse_conditions(request: Request) -> None:
+    """Have a batch refuse conditions, which would be those of no one of its operations.
+
+    Raises:
+        InvalidInput: If-Match or If-None-Match was sent.
+    """
+    for header, twins in (("If-Match", "if_version or if_exists"), ("If-None-Match", "if_absent")):
+        if header in request.headers:
+            detail = f"a batch has no version; leave it out, and give its operations {twins}"
+            raise InvalidInput.at(f"/header/{header}", detail)
 
 
 def check_read(version: int, if_match: str | None) -> None:

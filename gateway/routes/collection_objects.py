@@ -14,10 +14,12 @@ from gateway.places import COLLECTION, KeyPath, PlaceDep
 from gateway.preconditions import (
     IfMatch,
     IfNone,
+    IfNoneHasKey,
     IfNoneMatch,
     IfVersionQuery,
     only_if_absent,
     only_if_there,
+    refuse_if_match,
     wanted_version,
 )
 from gateway.queries import objects
@@ -67,7 +69,12 @@ _PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}
     openapi_extra=taking(ObjectInput),
 )
 async def create_object(
-    *, place: PlaceDep, request: Request, state: StateDep, call: CallDep
+    *,
+    place: PlaceDep,
+    request: Request,
+    state: StateDep,
+    call: CallDep,
+    if_none_match: IfNoneHasKey = None,
 ) -> Response:
     """Creates an object; waits 10 s by default. 409 if another object has its key.
 
@@ -75,7 +82,11 @@ async def create_object(
     """
     given = await bodies.read(request, ObjectInput)
     await bodies.check_size(request, given.body)
-    operation = CreateObject(key=given.key, body=given.body, ttl_s=given.ttl_s)
+    refuse_if_match(request)
+    asked = {"key": given.key, "body": given.body, "ttl_s": given.ttl_s}
+    alone = only_if_absent(if_none_match) and given.key is not None
+    # The same but for the answer where the key is taken: 412, since a condition does not hold.
+    operation = PutObject(**asked, if_absent=True) if alone else CreateObject(**asked)
     return await writes.write_object(state, call, request, place.name, operation)
 
 

@@ -9,6 +9,7 @@ from gateway.deps import CallDep, StateDep
 from gateway.errors import InvalidInput
 from gateway.lean import LeanRoute
 from gateway.places import COLLECTION, PlaceDep
+from gateway.preconditions import refuse_conditions
 from gateway.routes.collections import taking
 from schemas.api.collections import BatchAnswer, BatchInput, BatchOperation
 from schemas.api.requests import RequestState
@@ -59,6 +60,7 @@ async def write_batch(
     One write of the rate limit. Waits 10 s by default; results say what became of each.
     """
     given = await bodies.read(request, BatchInput, levels=_LEVELS)
+    refuse_conditions(request)
     operations = [_operation(one, number) for number, one in enumerate(given.operations)]
     batch = WriteBatch(operations=tuple(operations), atomic=given.atomic)
     found = await writes.ordered(state, call, place.name, batch)

@@ -70,6 +70,49 @@ async def test_conditions_have_twins_for_who_sends_no_headers(
         assert operation["given"] == []
 
 
+async def test_a_new_object_may_be_asked_to_be_the_first_of_its_key(
+    api: httpx2.AsyncClient, shelf: Shelf, records: Records
+) -> None:
+    """If-None-Match: * is told to the stage; without a key there is never another one."""
+    path = f"{shelf.path}/objects"
+    sent: dict[str, Any] = {"params": {"wait_s": 0}, "headers": {"If-None-Match": "*"}}
+    keyed = await api.post(path, json={"key": "k", "body": {}, "ttl_s": 9}, **sent)
+    operation = told(records, shelf, keyed)
+    assert operation | {"op": "put", "key": "k", "if_absent": True, "ttl_s": 9} == operation
+    plain = await api.post(path, json={"body": {}}, **sent)
+    assert told(records, shelf, plain)["op"] == "create"
+    other = await api.post(path, json={"body": {}}, headers={"If-None-Match": '"3"'})
+    assert (other.status_code, other.json()["code"]) == (422, "invalid_input")
+
+
+@pytest.mark.parametrize("condition", ['"5"', "*"])
+async def test_a_new_object_takes_no_if_match(
+    api: httpx2.AsyncClient, shelf: Shelf, condition: str
+) -> None:
+    """It would hold only where there is something already; detail says what to do instead."""
+    answer = await api.post(
+        f"{shelf.path}/objects", json={"key": "k", "body": {}}, headers={"If-Match": condition}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (412, "version_conflict")
+    assert "PUT" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("header", "condition", "twin"),
+    [("If-Match", '"5"', "if_version"), ("If-None-Match", "*", "if_absent")],
+)
+async def test_a_batch_takes_conditions_for_each_operation_alone(
+    api: httpx2.AsyncClient, shelf: Shelf, header: str, condition: str, twin: str
+) -> None:
+    """A header would be no operation's; the error names the field that each one has."""
+    batch = {"operations": [{"op": "create", "body": {}}]}
+    answer = await api.post(f"{shelf.path}/batch", json=batch, headers={header: condition})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    [error] = answer.json()["errors"]
+    assert error["pointer"] == f"/header/{header}"
+    assert twin in error["detail"]
+
+
 async def test_reads_have_conditions_too(api: httpx2.AsyncClient, shelf: Shelf) -> None:
     """412 where If-Match names another version; it goes before If-None-Match."""
     object_id = shelf.put({}, key="k", version=7)
