@@ -51,10 +51,23 @@ _PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": RequestState}
 _CHANGE: Final = {
     "requestBody": {
         "required": True,
+        "description": 'JSON: the patch as `body`, {"body": {"mood": "good"}}. Other kinds: bare.',
         "content": {
             "application/json": {"schema": {"$ref": "#/components/schemas/ObjectMerge"}},
-            _MERGE: {"schema": {"type": "object"}},
-            _PATCH: {"schema": {"type": "array", "items": {"type": "object"}, "maxItems": 1000}},
+            _MERGE: {
+                "schema": {
+                    "type": "object",
+                    "description": 'The merge patch itself (RFC 7396), such as {"mood": "good"}.',
+                }
+            },
+            _PATCH: {
+                "schema": {
+                    "type": "array",
+                    "items": {"type": "object"},
+                    "maxItems": 1000,
+                    "description": "The JSON Patch itself (RFC 6902), a list of operations.",
+                }
+            },
         },
     }
 }
@@ -123,7 +136,8 @@ async def update_object(
 ) -> Response:
     """Changes what body names and keeps the rest; null removes. Waits 10 s by default.
 
-    Bare patches: application/merge-patch+json, application/json-patch+json.
+    As application/json the patch stands in body; as application/merge-patch+json or
+    application/json-patch+json it is the whole body of the call.
     """
     operation = await _change(request, object_id, if_version, if_match)
     name = await home(state, call, object_id)

@@ -140,7 +140,7 @@ class ObjectReplacement(Input):
 
 
 class ObjectMerge(Input):
-    """A change of an object's body."""
+    """A change of an object's body: the merge patch is in `body`."""
 
     body: Patch
     ttl_s: TTL = None
@@ -154,6 +154,7 @@ class ObjectHead(Output):
     gpt_id: str = Field(description="The tenant that has it.")
     collection: str = Field(description="The collection that it is in.")
     key: str | None = Field(description="Its name of your own, if it has one.")
+    subject: str | None = Field(description="The end user whose it is; null: no one's.")
     version: int = Field(description="Raised by every change; its ETag.")
     size_bytes: int = Field(description="Size of its body as JSON.")
     created_at: datetime = Field(description="When it was created.")

@@ -138,6 +138,17 @@ def test_an_unknown_tag_is_refused(document: dict[str, Any]) -> None:
         selected(document, frozenset(["collection"]))
 
 
+def test_a_patch_of_an_object_says_of_each_kind_what_it_is(document: dict[str, Any]) -> None:
+    """As JSON it stands in `body`, beside what else there is; as any other kind it is bare."""
+    taken = document["paths"]["/v1/objects/{object_id}"]["patch"]["requestBody"]
+    wrapped, *bare = taken["content"].values()
+    assert wrapped["schema"] == {"$ref": "#/components/schemas/ObjectMerge"}
+    assert document["components"]["schemas"]["ObjectMerge"]["required"] == ["body"]
+    assert '{"body": ' in taken["description"]
+    assert len(bare) == 2
+    assert all("itself" in one["schema"]["description"] for one in bare)
+
+
 def test_all_of_v1_needs_the_key(document: dict[str, Any]) -> None:
     """Calls under /v1 name the bearer key and 401; others are open."""
     for name, operation in everything(document):

@@ -1,12 +1,14 @@
 """Input that nobody should send, and cursors of other lists: problems that say what is wrong."""
 
 import json
+from typing import Any
 
 import httpx2
 import pytest
 
-from tests.integration.gateway.conftest import Rows
+from tests.integration.gateway.conftest import Records, Rows
 from tests.integration.gateway.test_gateway_objects import Shelf
+from tests.integration.gateway.test_gateway_preconditions import told
 
 
 @pytest.fixture
@@ -15,6 +17,7 @@ def shelf(rows: Rows) -> Shelf:
     return Shelf(rows)
 
 
+REMOVAL = {"op": "remove", "path": "/n"}
 NASTY: list[tuple[str, dict[str, str], int]] = [
     ("/v1/objects/%00", {}, 404),
     ("/v1/objects/obj_x", {}, 404),
@@ -55,6 +58,44 @@ async def test_nasty_input_is_a_problem_of_the_client(
     if status != 200:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["status"] == status
+
+
+PATCHES: list[tuple[str, Any, dict[str, Any]]] = [
+    ("json", {"body": {"n": 1}, "ttl_s": 9}, {"op": "merge", "patch": {"n": 1}, "ttl_s": 9}),
+    (
+        "merge-patch+json",
+        {"body": {"n": 1}, "ttl_s": 9},
+        {"op": "merge", "patch": {"body": {"n": 1}, "ttl_s": 9}, "ttl_s": None},
+    ),
+    ("json-patch+json", [REMOVAL], {"op": "patch", "patch": [REMOVAL], "ttl_s": None}),
+]
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda one: one[0])
+async def test_a_patch_is_wrapped_as_json_and_bare_as_any_other_kind(
+    api: httpx2.AsyncClient,
+    shelf: Shelf,
+    records: Records,
+    patch: tuple[str, Any, dict[str, Any]],
+) -> None:
+    """The names of the wrapper are names like any other in a bare merge patch."""
+    kind, sent, meant = patch
+    path = f"/v1/objects/{shelf.put({})}"
+    headers = {"Content-Type": f"application/{kind}"}
+    answer = await api.patch(
+        path, content=json.dumps(sent), headers=headers, params={"wait_s": 0, "if_version": 1}
+    )
+    operation = told(records, shelf, answer)
+    assert operation | meant | {"if_version": 1} == operation
+
+
+async def test_a_patch_without_its_wrapper_is_told_so(
+    api: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    """As plain JSON it is not guessed at: `body` is missing."""
+    answer = await api.patch(f"/v1/objects/{shelf.put({})}", json={"n": 1})
+    assert answer.status_code == 422
+    assert {error["pointer"] for error in answer.json()["errors"]} >= {"/body", "/n"}
 
 
 async def test_a_cursor_is_good_for_its_own_list_alone(
