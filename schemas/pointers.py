@@ -1,6 +1,7 @@
 """JSON Pointers (RFC 6901): reading what stands at one."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 MISSING: Final = object()
@@ -19,6 +20,18 @@ def find(value: Any, pointer: str) -> Any:  # noqa: ANN401 - any JSON value
         else:
             return MISSING
     return value
+
+
+def covered(pointers: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the places of pointers that add nothing, each with one that it repeats or lies within.
+
+    Of the same one twice the second adds nothing.
+    """
+    for place, pointer in enumerate(pointers):
+        for other_place, other in enumerate(pointers):
+            if pointer.startswith(f"{other}/") or (pointer == other and other_place < place):
+                yield place, other
+                break
 
 
 def _parts(pointer: str) -> list[str]:

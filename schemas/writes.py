@@ -119,7 +119,7 @@ class SearchSettings(Message):
     """What of a collection's objects a search by meaning finds."""
 
     fields: tuple[Pointer, ...] = Field(
-        min_length=1, max_length=16, description="JSON Pointers of the texts that are embedded."
+        min_length=1, max_length=16, description="JSON Pointers of the texts that are embedded, none within another."
     )
     title: Pointer | None = Field(
         default=None, description="JSON Pointer of what a hit is shown as."
@@ -130,7 +130,7 @@ class TextIndex(Message):
     """What of a collection's objects `q=` finds by words and by fragments of words."""
 
     fields: tuple[Pointer, ...] = Field(
-        default=("",), max_length=16, description="JSON Pointers; the whole body by default."
+        default=("",), max_length=16, description="JSON Pointers, none within another; the whole body by default."
     )
     language: Language = Field(
         default="simple", description="Postgres text-search configuration, such as english."

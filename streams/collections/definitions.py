@@ -1,11 +1,13 @@
 """What it comes to when a collection is created, changed or dropped."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
-from schemas.writes import DefineCollection, DropCollection, Indexes
+from schemas import pointers
+from schemas.problems import FieldError
+from schemas.writes import DefineCollection, DropCollection, Indexes, SearchSettings
 from streams.collections.rejected import Rejected, missing
 from streams.collections.validation import ready
 from streams.collections.values import Caller, Collection
@@ -121,12 +123,37 @@ def _values(operation: DefineCollection, found: Collection | None) -> dict[str, 
             case "json_schema":
                 values[name] = None if given is None else _schema(given, found)
             case "indexes":
-                values[name] = Indexes() if given is None else given
+                values[name] = Indexes() if given is None else _indexes(given)
             case "search":
-                values[name] = None if given is None else given.model_dump(mode="json")
+                values[name] = None if given is None else _search(given)
             case _:
                 values[name] = _DEFAULTS[name] if given is None else given
     return values
+
+
+def _indexes(indexes: Indexes) -> Indexes:
+    if indexes.text is not None:
+        _check_apart("indexes/text/fields", indexes.text.fields)
+    return indexes
+
+
+def _search(search: SearchSettings) -> dict[str, Any]:
+    _check_apart("search/fields", search.fields)
+    return search.model_dump(mode="json")
+
+
+def _check_apart(at: str, fields: Sequence[str]) -> None:
+    """Raises: Rejected (422): the same text would be read twice."""
+    errors = [
+        FieldError(
+            pointer=f"/{at}/{place}",
+            detail=f'it repeats or lies within "{other}", which is named too; remove one of them',
+        )
+        for place, other in pointers.covered(fields)
+    ]
+    if errors:
+        detail = f"{at}/{errors[0].pointer.rpartition('/')[2]}: {errors[0].detail}"
+        raise Rejected("invalid_definition", detail, 422, errors)
 
 
 def _schema(schema: dict[str, Any], found: Collection | None) -> str:

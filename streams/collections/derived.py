@@ -1,7 +1,9 @@
 """What is derived from a body so that indexes can serve it: slots, text, fragments."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from schemas import pointers
@@ -35,7 +37,7 @@ def of(indexes: Indexes, body: str) -> Derived:
     slots = [_slot(pointers.find(value, pointer)) for pointer in indexes.ordered]
     words, fragments = None, None
     if indexes.text is not None:
-        found = (pointers.find(value, pointer) for pointer in indexes.text.fields)
+        found = (pointers.find(value, pointer) for pointer in _apart(indexes.text.fields))
         words = "\n".join(text for each in found for text in _texts(each))
         if indexes.text.fragments:
             lowered = words.lower().encode()[:MAX_FRAGMENT_BYTES]
@@ -47,6 +49,16 @@ def of(indexes: Indexes, body: str) -> Derived:
         None if indexes.text is None else indexes.text.language,
         fragments,
     )
+
+
+@lru_cache(maxsize=256)
+def _apart(fields: Sequence[str]) -> tuple[str, ...]:
+    """Returns: these pointers without those that would have the same text indexed twice.
+
+    Collections that were defined before they were refused may have some.
+    """
+    twice = {place for place, _ in pointers.covered(fields)}
+    return tuple(each for place, each in enumerate(fields) if place not in twice)
 
 
 def _slot(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -149,6 +149,23 @@ async def test_objects_are_indexed_as_their_collection_says(tenant: Tenant) -> N
     assert (row.slots, row.filterable, row.words, row.fragments) == (None, False, None, None)
 
 
+@pytest.mark.parametrize(
+    ("fields", "place"), [(["/a", "/a"], 1), (["/a/0", "/a"], 0), (["", "/a"], 1)]
+)
+async def test_the_same_text_is_not_read_twice(
+    tenant: Tenant, fields: list[str], place: int
+) -> None:
+    """A pointer that repeats another or lies within it is refused, and named."""
+    for given in ({"indexes": {"text": {"fields": fields}}}, {"search": {"fields": fields}}):
+        made = DefineCollection.model_validate({**given, "given": tuple(given)})
+        [verdict] = await tenant.write(made)
+        assert verdict.problem is not None
+        assert (verdict.problem.status, verdict.problem.code) == (422, "invalid_definition")
+        [wrong] = verdict.problem.errors
+        assert wrong.pointer.endswith(f"/fields/{place}")
+    await tenant.define(indexes={"text": {"fields": ["/a", "/ab", "/b/a"]}})
+
+
 async def test_stored_objects_follow_new_indexes(tenant: Tenant) -> None:
     """Versions and sequence stay; the collection says when all have followed."""
     await tenant.write(*(CreateObject(body={"n": number}) for number in range(130)))

@@ -259,3 +259,7 @@ async def test_bytes_take_effort_however_few_values_they_are(tenant: Tenant) -> 
     body = {"text": "x" * 250_000}
     puts = tuple(PutObject(key="k", body={**body, "at": at}) for at in range(70))
     assert await tenant.refused(WriteBatch(operations=puts, atomic=True)) == (422, "too_complex")
+    some = WriteBatch(operations=puts[:10], atomic=True)
+    assert (await tenant.one(some))["status"] == 200
+    await tenant.define(indexes={"text": {}})
+    assert await tenant.refused(some) == (422, "too_complex")
