@@ -77,9 +77,9 @@ async def write_object(
 ) -> Response:
     """Returns: the answer to an operation on one object: the object, or 202 with where to ask.
 
-    Raises:
     What was done is never answered as an error: where the body cannot be shown it is null.
 
+    Raises:
         PreconditionFailed: it changes only what is there, and If-None-Match was sent.
         RequestFailed: as `ordered` does.
     """
@@ -99,7 +99,6 @@ async def write_object(
     return answer(f'{head[:-1]},"body":{text}}}'.encode(), found.result["status"], headers)
 
 
-def pending(found: RequestState, request: Request) -> Response:
 async def _body(
     state: State, call: Call, name: str, operation: Operation, kept: Mapping[str, Any]
 ) -> str:
@@ -116,6 +115,7 @@ async def _body(
     return found or "null"
 
 
+def pending(found: RequestState, request: Request) -> Response:
     """Returns: 202, with where to ask for what becomes of a request; 200 if it ended so."""
     noted(found, request)
     body = found.model_dump_json().encode()
