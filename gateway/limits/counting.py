@@ -10,7 +10,7 @@ from gateway.limits.limiter import Cost
 from gateway.principal import Principal
 from gateway.state import State
 
-_FREE: Final = "/v1/requests/"
+_FREE: Final = ("/v1/requests/", "/v1/admin/requests/")
 """Asking what became of a request takes nothing: who may not ask would repeat the request."""
 
 

@@ -12,8 +12,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from gateway.settings import GatewaySettings
+from schemas.ids import REQUEST
 from schemas.keys import mint
 from schemas.tables.edge import KEY_USES
+from schemas.tenants import ADMIN
 from tests.integration.gateway.conftest import Bearer, Rows, Serve
 
 LIMITS = "key:8/h,write:2/h,ip:3/h"
@@ -82,11 +84,25 @@ async def test_asking_what_became_of_a_request_is_free(
     """However often, and also where nothing else is allowed any more."""
     request_id = rows.request_id()
     rows.settle(request_id)
+    await ask_for_free(client, "/v1/document-types", f"/v1/requests/{request_id}")
+
+
+async def test_asking_what_became_of_a_change_of_keys_is_free(
+    client: httpx2.AsyncClient, rows: Rows, bearer: Bearer
+) -> None:
+    """Their requests have a path of their own, which is what status_url names."""
+    client.headers.update(bearer(ADMIN, scopes=["admin"]))
+    request_id = rows.ids.mint(REQUEST, ADMIN)
+    await ask_for_free(client, "/v1/admin/gpts", f"/v1/admin/requests/{request_id}")
+
+
+async def ask_for_free(client: httpx2.AsyncClient, counted: str, free: str) -> None:
+    """Take all tokens, then ask for what takes none."""
     for _ in range(9):
-        last = await client.get("/v1/document-types")
+        last = await client.get(counted)
     assert last.status_code == 429
     for _ in range(20):
-        answer = await client.get(f"/v1/requests/{request_id}")
+        answer = await client.get(free)
         assert answer.status_code == 200
         assert "RateLimit" not in answer.headers
 
