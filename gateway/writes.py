@@ -38,6 +38,7 @@ _OBJECT: Final = (
     "gpt_id",
     "collection",
     "key",
+    "subject",
     "version",
     "size_bytes",
     "created_at",
@@ -93,7 +94,8 @@ async def write_object(
     if found.result["status"] == NO_CONTENT:
         return deleted(name, kept["version"], kept["id"], kept["key"])
     text = await _body(state, call, name, operation, kept)
-    head = dumped({field: kept[field] for field in _OBJECT})
+    # Results that were stored before objects said whose they are do not say it.
+    head = dumped({field: kept.get(field) for field in _OBJECT})
     location = link(f"/v1/objects/{kept['id']}")
     headers = {"etag": etag(kept["version"]), "location": location}
     return answer(f'{head[:-1]},"body":{text}}}'.encode(), found.result["status"], headers)

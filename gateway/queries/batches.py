@@ -27,7 +27,17 @@ _FAILURES: Final = 50
 """Causes of failures that are shown, those that are the most frequent."""
 
 _SEEN: Final = "b.gpt_id = %(gpt_id)s AND (%(subject)s::text IS NULL OR b.subject = %(subject)s)"
-_HEAD: Final = "b.batch_id, b.state, b.name, b.metadata, b.created_at, b.closed_at, b.completed_at"
+_OF: Final = (
+    "batch_id",
+    "state",
+    "subject",
+    "name",
+    "metadata",
+    "created_at",
+    "closed_at",
+    "completed_at",
+)
+_HEAD: Final = ", ".join(f"b.{name}" for name in _OF)
 _LIST: Final = f"""
 SELECT {_HEAD}, COALESCE((
     SELECT jsonb_object_agg(s.state, s.count) FROM (
@@ -172,8 +182,7 @@ def _entry(row: tuple[Any, ...]) -> EntrySummary:
 
 
 def _head(row: tuple[Any, ...]) -> dict[str, Any]:
-    names = ("batch_id", "state", "name", "metadata", "created_at", "closed_at", "completed_at")
-    return dict(zip(names, row, strict=False))
+    return dict(zip(_OF, row, strict=False))
 
 
 def _counted(counts: dict[str, int]) -> dict[str, Any]:
@@ -229,6 +238,7 @@ def _links(batch_id: str) -> dict[str, str]:
 def _unstored(batch_id: str) -> BatchDetail:
     return BatchDetail(
         batch_id=batch_id,
+        subject=None,
         state=BatchState.OPEN,
         name=None,
         metadata={},

@@ -33,6 +33,7 @@ _STEPS: Final = 1000
 _SUMMARY: Final = (
     "document_id",
     "status",
+    "subject",
     "version",
     "title",
     "filename",

@@ -22,6 +22,7 @@ def head(created_at: str, updated_at: str) -> str:
     """
     return f"""concat('{{"id":"', o.object_id, '","gpt_id":"', o.gpt_id,
 '","collection":"', c.name, '","key":', coalesce(to_json(o.key)::text, 'null'),
+',"subject":', coalesce(to_json(o.subject)::text, 'null'),
 ',"version":', o.version, ',"size_bytes":', o.size_bytes,
 ',"created_at":"', {created_at}, '","updated_at":"', {updated_at},
 '","expires_at":', coalesce('"' || to_char(o.expires_at, '{TIME}') || '"', 'null'), ',"body":')"""

@@ -156,6 +156,7 @@ class BatchSummary(Output):
     """A batch in a list."""
 
     batch_id: str = Field(description="Id of the batch.")
+    subject: str | None = Field(description="The end user whose it is; null: no one's, or unknown.")
     state: BatchState = Field(
         description="open takes documents; completed: closed, and every document has ended."
     )

@@ -106,6 +106,7 @@ class DocumentSummary(Output):
     """A document in a list."""
 
     document_id: str = Field(description="Id of the document.")
+    subject: str | None = Field(description="The end user whose it is; null: no one's, or unknown.")
     status: Status = Field(description="`completed` means that a search finds it.")
     version: int | None = Field(description="Raised by each change; for if_version.")
     title: str | None = Field(description="Its title.")

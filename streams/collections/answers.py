@@ -64,6 +64,7 @@ def _object(one: Object, name: str) -> dict[str, Any]:
         "gpt_id": one.gpt_id,
         "collection": name,
         "key": one.key,
+        "subject": one.subject,
         "version": one.version,
         "size_bytes": one.size_bytes,
         "created_at": _time(one.created_at),

@@ -126,6 +126,7 @@ def detail(document_id: str, filename: str, metadata: dict[str, Any]) -> dict[st
         "metadata": metadata,
         "status": "processing",
         "content_type": "text/plain",
+        "subject": None,
         "size_bytes": 12,
         "page_count": 1,
         "type": "invoice",

@@ -69,6 +69,27 @@ async def test_it_reads_what_a_key_of_the_end_user_reads(
         assert _told(await api.get(path, headers=AS_ANN)) == theirs, path
 
 
+async def test_everything_says_whose_it_is(api: httpx2.AsyncClient, rows: Rows) -> None:
+    """Alone and in lists, so that who sees all can tell them apart, and an export can keep it."""
+    shelf = Shelf(rows)
+    for subject in ('ann "A"', None):
+        object_id = shelf.put({}, key="k", subject=subject)
+        document_id = rows.document(subject=subject)
+        batch_id = Batch(rows, subject=subject).batch_id
+        found = [
+            (f"/v1/objects/{object_id}", f"{shelf.path}/objects", "id"),
+            (f"/v1/documents/{document_id}", "/v1/documents", "document_id"),
+            (f"/v1/batches/{batch_id}", "/v1/batches", "batch_id"),
+        ]
+        for one, several, name in found:
+            alone = (await api.get(one)).json()
+            items = (await api.get(several)).json()["items"]
+            listed = {item[name]: item["subject"] for item in items}
+            assert (alone["subject"], listed[alone[name]]) == (subject, subject), one
+    changes = (await api.get(f"{shelf.path}/changes", params={"since": 0})).json()["items"]
+    assert [one["object"]["subject"] for one in changes] == ['ann "A"', None]
+
+
 async def test_what_it_writes_is_the_end_users(
     api: httpx2.AsyncClient, ann: httpx2.AsyncClient, rows: Rows, records: Records
 ) -> None:

@@ -33,6 +33,7 @@ def object_id(shelf: Shelf, rows: Rows, records: Records, answering: Answering) 
         "gpt_id": rows.gpt_id,
         "collection": shelf.name,
         "key": "k",
+        "subject": None,
         "version": 4,
         "size_bytes": 30,
         "created_at": AT,

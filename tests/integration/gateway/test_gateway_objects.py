@@ -81,6 +81,7 @@ async def test_an_object_is_answered_with_its_etag(api: httpx2.AsyncClient, shel
         "gpt_id": shelf.rows.gpt_id,
         "collection": shelf.name,
         "key": '1 "quoted"',
+        "subject": None,
         "version": 7,
         "size_bytes": 16,
         "created_at": "2026-11-01T08:00:00.123457Z",
