@@ -89,6 +89,7 @@ _OBJECTS: Final = {
     "invalid-body": "A value in the body cannot be stored as it is. The errors name its place.",
     "schema-mismatch": "The body does not fit the collection's schema. The errors say where.",
     "invalid-schema": "The JSON Schema is none, or uses what is not taken. The detail says what.",
+    "invalid-definition": "What is declared of the collection cannot be so. The errors say where.",
     "schema-breaks-stored": "Objects that are stored do not fit the schema. The detail names them.",
     "too-large-to-check": "The collection holds too much for that check. Leave check_stored out.",
     "too-complex": "Checking this takes too long. Send smaller bodies or fewer operations at once.",

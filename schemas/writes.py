@@ -34,6 +34,12 @@ Language = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(LANGUAGES)})$
 Seconds = Annotated[int, Field(ge=1, le=MAX_TTL_S), NUMBER]
 
 
+Lifetime = Annotated[
+    Annotated[int, Field(ge=0, le=MAX_TTL_S)] | None,
+    Field(description="Seconds until it is deleted by itself; 0: never, whatever the default."),
+]
+
+
 class Target(Message):
     """Which object is meant: by its id, or by its key; exactly one of them.
 
@@ -51,7 +57,7 @@ class CreateObject(Message):
     op: Literal["create"] = "create"
     key: Key | None = None
     body: Body
-    ttl_s: Seconds | None = None
+    ttl_s: Lifetime = None
 
 
 class PutObject(Target):
@@ -59,7 +65,7 @@ class PutObject(Target):
 
     op: Literal["put"] = "put"
     body: Body
-    ttl_s: Seconds | None = None
+    ttl_s: Lifetime = None
     if_absent: bool = Field(default=False, description="Only if there is none yet.")
     if_exists: bool = Field(default=False, description="Only if there is one already.")
 
@@ -69,7 +75,7 @@ class MergeObject(Target):
 
     op: Literal["merge"] = "merge"
     patch: Body
-    ttl_s: Seconds | None = None
+    ttl_s: Lifetime = None
 
 
 class PatchObject(Target):
@@ -77,7 +83,7 @@ class PatchObject(Target):
 
     op: Literal["patch"] = "patch"
     patch: tuple[dict[str, JsonValue], ...] = Field(max_length=1000)
-    ttl_s: Seconds | None = None
+    ttl_s: Lifetime = None
 
 
 class DeleteObject(Target):
@@ -119,7 +125,9 @@ class SearchSettings(Message):
     """What of a collection's objects a search by meaning finds."""
 
     fields: tuple[Pointer, ...] = Field(
-        min_length=1, max_length=16, description="JSON Pointers of the texts that are embedded, none within another."
+        min_length=1,
+        max_length=16,
+        description="JSON Pointers of the texts that are embedded, none within another.",
     )
     title: Pointer | None = Field(
         default=None, description="JSON Pointer of what a hit is shown as."
@@ -130,7 +138,9 @@ class TextIndex(Message):
     """What of a collection's objects `q=` finds by words and by fragments of words."""
 
     fields: tuple[Pointer, ...] = Field(
-        default=("",), max_length=16, description="JSON Pointers, none within another; the whole body by default."
+        default=("",),
+        max_length=16,
+        description="JSON Pointers, none within another; the whole body by default.",
     )
     language: Language = Field(
         default="simple", description="Postgres text-search configuration, such as english."

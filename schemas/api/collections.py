@@ -33,7 +33,8 @@ OptionalKey = Annotated[
     Key | None, Field(description="A name of your own, unique in the collection for each end user.")
 ]
 TTL = Annotated[
-    Seconds | None, Field(description="Seconds until it is deleted by itself, from now on.")
+    Seconds | None,
+    Field(description="Seconds until it is deleted by itself, from now on; null: never."),
 ]
 IfVersion = Annotated[
     Annotated[int, Field(ge=0), NUMBER] | None,

@@ -189,11 +189,10 @@ class Judge:
         if earlier is None or earlier.version <= self.world.forgotten.get(found.object_id, 0):
             raise missing(f"version; version {operation.version} is not kept")
         body = self._fitting(collection, self._opened(earlier.body))
-        ends = self._ends(collection, None)
         if found.deleted_at is None:
-            return self._updated(found, body, ends)
+            return self._updated(found, body, found.expires_at)
         self._free_for(collection, found)
-        after = _with(found, body, ends)
+        after = _with(found, body, self._ends(collection, None))
         return Done(200, "created", self.world.revive(found, after))
 
     def _free_for(self, collection: Collection, found: Object) -> None:
@@ -221,11 +220,10 @@ class Judge:
         return Done(204, "deleted", self.world.bury(found))
 
     def _updated(self, found: Object, body: Body, ends: datetime | None) -> Done:
-        if (
-            ends == found.expires_at
-            and body.size_bytes == found.size_bytes
-            and bodies.same(found.body, body)
-        ):
+        if body.size_bytes == found.size_bytes and bodies.same(found.body, body):
+            # Its end is none of its content: a put that is repeated puts it off, and makes nothing.
+            if ends != found.expires_at:
+                found = self.world.put_off(found, ends)
             return Done(200, "unchanged", found)
         return Done(200, "updated", self.world.supersede(found, _with(found, body, ends)))
 
@@ -246,7 +244,7 @@ class Judge:
 
     def _ends(self, collection: Collection, ttl_s: int | None) -> datetime | None:
         seconds = collection.default_ttl_s if ttl_s is None else ttl_s
-        return None if seconds is None else self.world.now + timedelta(seconds=seconds)
+        return self.world.now + timedelta(seconds=seconds) if seconds else None
 
 
 def _with(one: Object, body: Body, ends: datetime | None) -> Object:

@@ -27,3 +27,10 @@ class Rejected(Refused):
 def missing(what: str) -> Rejected:
     """Returns: the answer where there is nothing of that name for this caller."""
     return Rejected("not_found", f"There is no such {what}.", 404)
+
+
+def check_room(holder: str, held: int, more: int, limit: int | None, what: str) -> None:
+    """Check that a quota has room. Raises: Rejected (403): it has none, and names the figures."""
+    if limit is not None and held + more > limit:
+        detail = f"{holder} holds {held:,} {what}; {more:,} more would pass its limit of {limit:,}."
+        raise Rejected("quota_exceeded", detail, 403)

@@ -6,10 +6,10 @@ leaves exactly what stood there.
 
 from collections.abc import Iterator, MutableMapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from streams.collections.rejected import Rejected
+from streams.collections.rejected import check_room
 from streams.collections.values import (
     Change,
     Collection,
@@ -170,6 +170,12 @@ class World:
         after = replace(one, body="{}", size_bytes=2, expires_at=None, deleted_at=self.now)
         return self._replaced("deleted", one, after, -1, -one.size_bytes)
 
+    def put_off(self, one: Object, ends: datetime | None) -> Object:
+        """Let an object end at another time, or never; it stays in its version."""
+        after = replace(one, expires_at=ends)
+        self._set(self.objects, one.object_id, after)
+        return after
+
     def forget_earlier(self, one: Object) -> None:
         """Have all earlier versions of an object removed."""
         self._set(self.forgotten, one.object_id, one.version)
@@ -233,9 +239,9 @@ class World:
         tenant = self.tenants[collection.gpt_id]
         for holder, name in ((collection, "The collection"), (tenant, "The GPT")):
             if objects > 0:
-                _within(name, holder.object_count, objects, holder.max_objects, "objects")
+                check_room(name, holder.object_count, objects, holder.max_objects, "objects")
             if more > 0:
-                _within(name, holder.byte_count, more, holder.max_bytes, "bytes")
+                check_room(name, holder.byte_count, more, holder.max_bytes, "bytes")
 
     # What is to be written
 
@@ -290,9 +296,3 @@ def _place(one: Object) -> tuple[str, str, str] | None:
 
 def _others(now: MutableMapping[Any, Any], then: MutableMapping[Any, Any]) -> Iterator[Any]:
     return (each for key, each in now.items() if then.get(key) is not each)
-
-
-def _within(holder: str, held: int, more: int, limit: int | None, what: str) -> None:
-    if limit is not None and held + more > limit:
-        detail = f"{holder} holds {held:,} {what}; {more:,} more would pass its limit of {limit:,}."
-        raise Rejected("quota_exceeded", detail, 403)

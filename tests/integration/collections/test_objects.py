@@ -216,10 +216,34 @@ async def test_time_to_live(tenant: Tenant) -> None:
     made = await tenant.create({}, ttl_s=60)
     merged = await tenant.merge(made["id"], {"a": 1})
     assert merged["object"]["expires_at"] == made["expires_at"]
-    put = await tenant.one(PutObject(object_id=made["id"], body={"a": 1}))
+    put = await tenant.one(PutObject(object_id=made["id"], body={"a": 2}))
     assert put["change"] == "updated"
     [row] = await tenant.rows(OBJECTS)
-    assert timedelta(minutes=59) < row.expires_at - row.updated_at <= timedelta(hours=1)
+    assert row.expires_at - row.updated_at == timedelta(hours=1)
+    back = await tenant.one(RestoreObject(object_id=made["id"], version=1))
+    assert back["object"]["expires_at"] == put["object"]["expires_at"]
+    lifted = await tenant.merge(made["id"], {"b": 1}, ttl_s=0)
+    assert lifted["object"]["expires_at"] is None
+    assert (await tenant.put("k", {}, ttl_s=0))["object"]["expires_at"] is None
+    assert (await tenant.put("l", {}))["object"]["expires_at"] is not None
+
+
+async def test_an_end_that_moves_is_no_new_version(tenant: Tenant) -> None:
+    """What is put again as it is stays in its version and its place among the changes."""
+    await tenant.define(default_ttl_s=60)
+    made = (await tenant.put("k", {"a": 1}))["object"]
+    [verdict] = await tenant.write(PutObject(key="k", body={"a": 1}, ttl_s=3600))
+    assert (verdict.result or {})["change"] == "unchanged"
+    assert not verdict.outputs
+    assert not verdict.events
+    [row] = await tenant.rows(OBJECTS)
+    assert (row.version, row.sequence, row.body) == (1, 1, {"a": 1})
+    assert row.expires_at - row.created_at >= timedelta(hours=1)
+    [verdict] = await tenant.write(MergeObject(key="k", patch={}, ttl_s=0))
+    assert (verdict.result or {})["object"] == {**made, "expires_at": None}
+    [row] = await tenant.rows(OBJECTS)
+    assert (row.version, row.expires_at) == (1, None)
+    assert await tenant.versions(made["id"]) == []
 
 
 async def test_no_answer_keeps_a_body(tenant: Tenant) -> None:

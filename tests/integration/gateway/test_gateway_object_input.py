@@ -62,6 +62,8 @@ async def test_nasty_input_is_a_problem_of_the_client(
 
 PATCHES: list[tuple[str, Any, dict[str, Any]]] = [
     ("json", {"body": {"n": 1}, "ttl_s": 9}, {"op": "merge", "patch": {"n": 1}, "ttl_s": 9}),
+    ("json", {"body": {}, "ttl_s": None}, {"op": "merge", "patch": {}, "ttl_s": 0}),
+    ("json", {"body": {}}, {"op": "merge", "patch": {}, "ttl_s": None}),
     (
         "merge-patch+json",
         {"body": {"n": 1}, "ttl_s": 9},
