@@ -49,11 +49,7 @@ class Model:
         if target.key is None:
             one = self.objects.get(target.object_id)
             return one if one and subject in (None, one["subject"]) else None
-        named = [one for one in self.live() if one["key"] == target.key]
-        if isinstance(target, PutObject):
-            return next((one for one in named if one["subject"] == subject), None)
-        seen = [one for one in named if subject in (None, one["subject"])]
-        return min(seen, key=lambda one: one["subject"] or "", default=None)
+        return next((one for one in self.live() if _place(one) == (target.key, subject)), None)
 
     def write(self, name: str, body: dict[str, Any] | None, **new: Any) -> None:
         self.sequence += 1
