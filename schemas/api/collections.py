@@ -65,10 +65,11 @@ class CollectionChange(Input):
         default=None, alias="schema", description="JSON Schema (2020-12) that every body must fit."
     )
     search: CollectionSearch | None = Field(
-        default=None, description="What of its objects /v1/search finds; null: nothing."
+        default=None, description="What of its objects /v1/search finds, given as a whole; null: nothing."
     )
     indexes: CollectionIndexes | None = Field(
-        default=None, description="Which filters an index serves."
+        default=None,
+        description="Which filters an index serves, given as a whole: what it leaves out is none.",
     )
     keep_versions: Annotated[int, Field(ge=0, le=MAX_VERSIONS), NUMBER] | None = Field(
         default=None, description="Earlier versions kept of each object."

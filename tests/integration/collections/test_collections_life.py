@@ -188,6 +188,18 @@ async def test_stored_objects_follow_new_indexes(tenant: Tenant) -> None:
     assert len({each.run_id for each in found}) == len(found)
 
 
+async def test_indexes_and_search_are_replaced_as_a_whole(tenant: Tenant) -> None:
+    """What is left out within them is gone; what is left out beside them stays."""
+    indexes = {"ordered": ["/n"], "text": {"fields": ["/t"], "fragments": True}}
+    await tenant.define(indexes=indexes, search={"fields": ["/t"], "title": "/n"})
+    changed = await tenant.define(indexes={"equality": True})
+    assert changed["indexes"] == {"equality": True, "ordered": [], "text": None}
+    assert changed["search"] == {"fields": ["/t"], "title": "/n"}
+    changed = await tenant.define(search={"fields": ["/t"]})
+    assert changed["search"] == {"fields": ["/t"], "title": None}
+    assert changed["indexes"]["equality"]
+
+
 async def test_an_overtaken_reshape_does_not_say_that_all_have_followed(tenant: Tenant) -> None:
     """The record of the later change says it."""
     await tenant.create({"a": 1})
