@@ -21,7 +21,8 @@ from schemas.api.documents import (
     TimelineStep,
 )
 from schemas.states import FINAL, Status
-from schemas.tables import DOCUMENTS, STEPS
+from schemas.tables import DOCUMENTS, DUPLICATE_OF, REQUESTS, STEPS
+from schemas.topics import DELETE_DOCUMENT
 from schemas.where import Condition
 
 _ATTACHMENTS: Final = 100
@@ -32,8 +33,8 @@ _ROW_CHARS: Final = 700
 _STEPS: Final = 1000
 _SUMMARY: Final = (
     "document_id",
-    "status",
     "subject",
+    "status",
     "version",
     "title",
     "filename",
@@ -82,10 +83,11 @@ _DETAIL: Final = (
     "deleted_at",
     "indexed_version",
 )
+_READ: Final = {**DOCUMENTS.c, "duplicate_of": DUPLICATE_OF}
 
 
 def _columns(names: tuple[str, ...]) -> Select[Any]:
-    return select(*(DOCUMENTS.c[name] for name in names))
+    return select(*(_READ[name] for name in names))
 
 
 async def find(reader: Reader, principal: Principal, document_id: str) -> Row | None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -96,6 +97,19 @@ DOCUMENTS: Final = Table(
 )
 """One row a document. `fields` holds the effective values, `{name: normalised or plain value}`: the
 current run's answer with corrections laid over it. A deleted document keeps its row, emptied."""
+
+_TWINS: Final = DOCUMENTS.alias("twins")
+DUPLICATE_OF: Final = (
+    select(_TWINS.c.document_id)
+    .where(
+        _TWINS.c.document_id == DOCUMENTS.c.duplicate_of,
+        _TWINS.c.subject.is_not_distinct_from(DOCUMENTS.c.subject),
+    )
+    .scalar_subquery()
+    .label("duplicate_of")
+)
+"""What to read in the place of the column: rows of the first versions may name a document of
+another end user, who must not learn of it."""
 
 RUNS: Final = Table(
     "runs",

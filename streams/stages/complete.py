@@ -4,13 +4,13 @@ Reads document-indexed. Writes documents, runs and requests; emits the result.
 """
 
 from pydantic import JsonValue
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
 from schemas import topics
 from schemas.events import EventType
 from schemas.messages import DocumentIndexed
 from schemas.states import Status
-from schemas.tables import DOCUMENTS, RUNS
+from schemas.tables import DOCUMENTS, DUPLICATE_OF, RUNS
 from streams import documents, replies
 from streams.clients.postgres import Database
 from streams.errors import Refused
@@ -36,7 +36,7 @@ def stage(database: Database) -> Stage[DocumentIndexed]:
             "confidence": run.confidence,
             "needs_review": run.needs_review,
             "page_count": run.page_count,
-            "duplicate_of": row.duplicate_of,
+            "duplicate_of": row.duplicate_of and await _twin(database, message.document_id),
         }
         ended = update(RUNS).where(RUNS.c.run_id == message.run_id)
         document = update(DOCUMENTS).where(
@@ -64,3 +64,11 @@ def stage(database: Database) -> Stage[DocumentIndexed]:
         return Outcome(statements, (output,), events=events, moved=moved)
 
     return Stage("complete", topics.DOCUMENT_INDEXED, complete, claim=Claim.AT_COMMIT)
+
+
+async def _twin(database: Database, document_id: str) -> str | None:
+    """Returns: the document of the same bytes that this one's end user may know of."""
+    query = select(DUPLICATE_OF).where(DOCUMENTS.c.document_id == document_id)
+    async with database.transaction() as connection:
+        found: str | None = (await connection.execute(query)).scalar_one_or_none()
+    return found

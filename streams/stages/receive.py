@@ -234,11 +234,12 @@ def _examine(path: Path, name: str | None) -> tuple[str, str]:
 
 
 async def _twin(database: Database, work: Work, digest: str) -> str | None:
-    """Returns: the tenant's first document of the same bytes, if there is another one."""
+    """Returns: the first other document of the same bytes, if the same end user has one."""
     query = (
         select(DOCUMENTS.c.document_id)
         .where(
             DOCUMENTS.c.gpt_id == work.gpt_id,
+            DOCUMENTS.c.subject.is_not_distinct_from(work.envelope.subject),
             DOCUMENTS.c.sha256 == digest,
             DOCUMENTS.c.document_id != work.document_id,
             DOCUMENTS.c.deleted_at.is_(None),

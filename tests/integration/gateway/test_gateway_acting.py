@@ -90,6 +90,19 @@ async def test_everything_says_whose_it_is(api: httpx2.AsyncClient, rows: Rows) 
     assert [one["object"]["subject"] for one in changes] == ['ann "A"', None]
 
 
+async def test_the_same_bytes_are_told_to_their_end_user_alone(
+    ann: httpx2.AsyncClient, rows: Rows
+) -> None:
+    """Rows of the first versions may name another one's document."""
+    for subject, told in (("bob", False), (None, False), ("ann", True)):
+        first = rows.document(subject=subject)
+        second = rows.document(subject="ann", duplicate_of=first)
+        detail = (await ann.get(f"/v1/documents/{second}")).json()
+        [listed] = (await ann.get("/v1/documents", params={"limit": 1})).json()["items"]
+        shown = first if told else None
+        assert (detail["duplicate_of"], listed["duplicate_of"]) == (shown, shown), subject
+
+
 async def test_what_it_writes_is_the_end_users(
     api: httpx2.AsyncClient, ann: httpx2.AsyncClient, rows: Rows, records: Records
 ) -> None:

@@ -1,6 +1,9 @@
 """Receive and parse: bytes in, pages out."""
 
+import json
+
 import pytest
+from sqlalchemy import update
 
 from schemas.messages import DocumentReceived, ProcessDocument, StoredFile
 from schemas.tables import DEAD_LETTERS, DOCUMENTS, PAGES, RUNS
@@ -82,6 +85,27 @@ async def test_the_same_bytes_again(world: World) -> None:
 
     assert (await world.row(first)).duplicate_of is None
     assert (await world.row(second)).duplicate_of == first
+
+
+async def test_the_same_bytes_of_another_end_user(world: World) -> None:
+    """Nobody learns that someone else has a document, nor its id; old rows do not tell either."""
+    text = f"words of their own {world.document()}"
+    taken = list[tuple[str, str | None, str | None]]()
+    for subject in (None, "ann", "bob", "bob"):
+        document_id, request = world.document(), world.request()
+        message = ProcessDocument(source=inline(text), document_id=document_id)
+        records = await world.send("receive", message, request=request, subject=subject)
+        if subject == "ann":
+            known = update(DOCUMENTS).where(DOCUMENTS.c.document_id == document_id)
+            async with world.database.transaction() as connection:
+                await connection.execute(known.values(duplicate_of=taken[0][0]))
+        [answer] = await world.follow(records)
+        told = json.loads(answer.value)["result"]["duplicate_of"]
+        taken.append((document_id, told, (await world.row(document_id)).duplicate_of))
+
+    (nobodys, first, _), (_, anns, _), (bobs, none, kept), (_, again, _) = taken
+    assert (first, anns, none, kept, again) == (None, None, None, None, bobs)
+    assert nobodys != bobs
 
 
 async def test_an_unknown_tenant(world: World) -> None:
