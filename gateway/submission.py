@@ -69,18 +69,24 @@ def claim(state: State, call: Call, number: int = 0) -> Claim:
     """Returns: the ids of a call's request (of its file `number`, where it sends several).
 
     With an idempotency key they derive from it. A request's own id is a key too: it is what a
-    client is told to repeat with when it is not known whether the record arrived.
+    client is told to repeat with when it is not known whether the record arrived. Of end users'
+    requests it is a key to who made them alone: others could take their place with it.
     """
-    gpt_id, key = call.principal.gpt_id, call.idempotency_key
+    gpt_id, key, subject = call.principal.gpt_id, call.idempotency_key, call.principal.subject
     if key is None:
-        request_id = state.ids.mint(REQUEST, gpt_id)
-    elif number == 0 and state.ids.verify(key, REQUEST, gpt_id):
+        request_id = state.ids.mint(REQUEST, gpt_id, subject=subject)
+    elif (
+        number == 0
+        and state.ids.verify(key, REQUEST, gpt_id)
+        and (subject is None or state.ids.is_of(key, subject))
+    ):
         request_id = key
     else:
         place = (number,) if number else ()
         # End users choose their keys without knowing of each other.
-        owner = () if call.principal.subject is None else ("subject", call.principal.subject)
-        request_id = state.ids.derive(REQUEST, gpt_id, call.method, call.route, key, *place, *owner)
+        owner = () if subject is None else ("subject", subject)
+        named = (call.method, call.route, key, *place, *owner)
+        request_id = state.ids.derive(REQUEST, gpt_id, *named, subject=subject)
     return Claim(
         request_id=request_id,
         document_id=state.ids.derive(DOCUMENT, gpt_id, "document", request_id),

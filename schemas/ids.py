@@ -19,6 +19,8 @@ _MAC_CHARS: Final = 16
 _MAC_BYTES: Final = 10
 """Those that give so many characters; encoding the others too took longer than making them."""
 _MINTED: Final = 7
+_MARK_BITS: Final = 32
+"""The last bits of an id that is an end user's own: a MAC over the others and the subject."""
 _FORM: Final = re.compile(r"(?P<prefix>[a-z]{2,8})_(?P<uuid>[0-9a-f]{32})_(?P<mac>[a-z2-7]{16})")
 
 REQUEST: Final = "req"
@@ -55,16 +57,32 @@ class Ids:
             raise ValueError(message)
         self._secret = secret.encode()
 
-    def mint(self, prefix: str, gpt_id: str) -> str:
-        """Returns: a new id such as `doc_018f…_k3v…` that `verify` accepts for this tenant only."""
-        return self._signed(prefix, gpt_id, uuid7())
+    def mint(self, prefix: str, gpt_id: str, *, subject: str | None = None) -> str:
+        """Returns: a new id such as `doc_018f…_k3v…` that `verify` accepts for this tenant only.
 
-    def derive(self, prefix: str, gpt_id: str, *parts: str | int) -> str:
-        """Returns: the one id that these parts give within this tenant, the same at every call."""
+        With a subject it is that end user's own, as `is_of` tells.
+        """
+        return self._signed(prefix, gpt_id, self._marked(uuid7(), subject))
+
+    def derive(
+        self, prefix: str, gpt_id: str, *parts: str | int, subject: str | None = None
+    ) -> str:
+        """Returns: the one id that these parts give within this tenant, the same at every call.
+
+        With a subject it is that end user's own, as `is_of` tells.
+        """
         text = "\x1f".join(("derive", prefix, gpt_id, *map(str, parts)))
         digest = hmac.new(self._secret, text.encode(), hashlib.sha256).digest()
         value = _stamped(int.from_bytes(digest[:16], "big"), version=8)
-        return self._signed(prefix, gpt_id, value)
+        return self._signed(prefix, gpt_id, self._marked(value, subject))
+
+    def is_of(self, value: str, subject: str) -> bool:
+        """Returns: whether an id that `verify` accepts was made for this end user."""
+        match = _FORM.fullmatch(value)
+        if match is None:
+            return False
+        made = uuid.UUID(match["uuid"])
+        return made == self._marked(made, subject)
 
     def verify(self, value: str, prefix: str, gpt_id: str) -> bool:
         """Returns: whether this process's secret made `value` with that prefix for that tenant."""
@@ -81,6 +99,15 @@ class Ids:
         if made is None or made.version != _MINTED:
             return None
         return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)
+
+    def _marked(self, value: uuid.UUID, subject: str | None) -> uuid.UUID:
+        """Returns: the UUID with the end user's mark, which nobody else can make, as its end."""
+        if subject is None:
+            return value
+        rest = value.int >> _MARK_BITS
+        text = f"of\x1f{rest:x}\x1f{subject}"
+        digest = hmac.digest(self._secret, text.encode(), "sha256")
+        return uuid.UUID(int=rest << _MARK_BITS | int.from_bytes(digest[: _MARK_BITS // 8], "big"))
 
     def _signed(self, prefix: str, gpt_id: str, value: uuid.UUID) -> str:
         return f"{prefix}_{value.hex}_{self._mac(prefix, gpt_id, value.hex)}"

@@ -44,7 +44,21 @@ def test_what_is_no_repeat_has_an_id_of_its_own() -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_a_requests_own_id_is_a_key_to_it() -> None:
+@pytest.mark.parametrize("key", [None, "k"])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("subject", [None, "ada"])
+def test_a_requests_own_id_is_a_key_to_it(
+    subject: str | None, number: int, key: str | None
+) -> None:
     """As a client is told to repeat with where it is not known whether the record arrived."""
-    handed_out = request_id("ada", idempotency_key=None)
-    assert request_id("ada", idempotency_key=handed_out) == handed_out
+    handed_out = request_id(subject, number, idempotency_key=key)
+    assert request_id(subject, idempotency_key=handed_out) == handed_out
+
+
+@pytest.mark.parametrize("owner", [None, "ada"])
+def test_another_ones_request_id_is_no_key_to_it(owner: str | None) -> None:
+    """Who knows the id of a request cannot take its place, nor its document's."""
+    theirs = claim(STATE, call(owner, idempotency_key=None))
+    ours = claim(STATE, call("bob", idempotency_key=theirs.request_id))
+    assert ours.request_id != theirs.request_id
+    assert ours.document_id != theirs.document_id

@@ -30,3 +30,16 @@ def test_a_minted_id_tells_when_it_was_made() -> None:
     assert minted_at is not None
     assert before <= minted_at <= datetime.now(UTC)
     assert IDS.minted_at(MINTED) is None
+
+
+def test_an_id_may_be_an_end_users_own() -> None:
+    """It is still its tenant's, and the same parts still give one id; nobody else's is it."""
+    minted = IDS.mint(REQUEST, "diary", subject="ada")
+    derived = IDS.derive(REQUEST, "diary", "one", subject="ada")
+    for each in (minted, derived):
+        assert IDS.verify(each, REQUEST, "diary")
+        assert IDS.is_of(each, "ada")
+        assert not IDS.is_of(each, "bob")
+    assert derived == IDS.derive(REQUEST, "diary", "one", subject="ada")
+    assert IDS.minted_at(minted) is not None
+    assert not any(IDS.is_of(each, "ada") for each in (MINTED, IDS.mint(REQUEST, "diary"), ""))
