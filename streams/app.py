@@ -117,7 +117,7 @@ def pipeline(clients: Clients, settings: Settings) -> tuple[Reading[Any], ...]:
         review.stage(database),
         index.updated(database, models, search),
         index_object.stage(database, models, search, ids),
-        delete.stage(ids),
+        delete.stage(database, ids),
         purge.stage(database, store, search, ids),
         reprocess.stage(database, ids),
         define.stage(),

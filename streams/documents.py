@@ -1,12 +1,15 @@
 """What the stages read of a document from Postgres: its row, its run, its pages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, literal, select, text, update
+from sqlalchemy import Row, Select, func, insert, literal, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.document_types import DocumentType, builtin, parse
-from schemas.tables import DOCUMENT_TYPES, DOCUMENTS, GPTS, PAGES, RUNS
+from schemas.states import Status
+from schemas.tables import DOCUMENT_TYPES, DOCUMENTS, GPTS, PAGES, REQUESTS, RUNS
+from schemas.topics import DELETE_DOCUMENT, PROCESS_DOCUMENT
 from streams.clients.postgres import Database
 from streams.errors import Fenced, InvalidMessage, Refused
 from streams.parsing.page import Page, TextSource, Word
@@ -79,6 +82,43 @@ async def is_deleted(database: Database, document_id: str | None) -> bool:
     )
     async with database.transaction() as connection:
         return (await connection.execute(query)).one_or_none() is not None
+
+
+async def deleted_early(connection: AsyncConnection, work: Work) -> bool:
+    """Have a document that is not stored yet bear a tombstone, if its owner deleted it before.
+
+    Only the document's own processing says who that is. What another end user of the tenant has
+    asked for an id that was not theirs to delete counts for nothing.
+
+    Returns: whether it was deleted.
+    """
+    subject = work.envelope.subject
+    if subject is None or work.kind != PROCESS_DOCUMENT.name:
+        return False
+    asked = early_deletions(work.gpt_id, subject, [work.document_id or ""])
+    if (await connection.execute(asked.limit(1))).one_or_none() is None:
+        return False
+    tombstone = insert(DOCUMENTS).values(
+        document_id=work.document_id,
+        gpt_id=work.gpt_id,
+        subject=subject,
+        status=Status.CANCELLED,
+        deleted_at=func.now(),
+    )
+    await connection.execute(tombstone)
+    return True
+
+
+def early_deletions(gpt_id: str, subject: str, document_ids: Sequence[str]) -> Select[Any]:
+    """Returns: the query of those among documents not stored yet that this end user has deleted."""
+    query = select(REQUESTS.c.document_id).where(
+        REQUESTS.c.document_id.in_(document_ids),
+        REQUESTS.c.gpt_id == gpt_id,
+        REQUESTS.c.subject == subject,
+        REQUESTS.c.kind == DELETE_DOCUMENT.name,
+        REQUESTS.c.status == Status.COMPLETED,
+    )
+    return query.distinct()
 
 
 async def stored_by_others(database: Database, key: str, document_id: str) -> bool:

@@ -146,7 +146,8 @@ def cancelled(stage: Reading[Any], work: Work, *, reply_topic: str) -> Ending:
         return Ending(StepState.CANCELLED, (), ())
     statement, output = replies.answer(work, status=Status.CANCELLED)
     record = wire.made(output, work.envelope, reply_topic=reply_topic)
-    return Ending(StepState.CANCELLED, (statement,), (record,))
+    # A batch may have taken the document in behind its tombstone, and counts it still as queued.
+    return Ending(StepState.CANCELLED, (statement,), (record,), moved=work.batched)
 
 
 def undecodable(stage: Reading[Any], record: Incoming, error: InvalidMessage) -> DeadLetter:

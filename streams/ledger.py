@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Row,
+    Select,
     Update,
     and_,
     case,
@@ -26,13 +28,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.dml import ReturningInsert
 
+from schemas.events import EventType
 from schemas.states import SETTLED, Status, StepState
 from schemas.tables import DOCUMENTS, STEPS
 from streams import batch_counts, documents, events, wire
 from streams.clients.postgres import Database
 from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import Fenced
-from streams.stage import Guarded, StepKey, Work
+from streams.stage import Event, Guarded, StepKey, Work
 
 _SETTLED = tuple(str(state) for state in SETTLED)
 
@@ -77,7 +80,7 @@ class Ledger:
             for each in (*first, *(resumed if row.fence > 1 else ())):
                 await connection.execute(each)
             # Work for a cancelled batch would keep models busy; its commit finds that in any case.
-            over = bool(work.batched) and await _is_over(connection, work)
+            over = bool(work.batched) and _is_over(await _document(connection, work), work)
             return Claimed(row.fence, row.failures, row.crashes, row.crashes_alone, over)
 
     async def _standing(self, connection: AsyncConnection, work: Work) -> Settled | Held:
@@ -123,8 +126,10 @@ class Ledger:
             transaction took effect is then unknown, and claiming again finds out.
         """
         async with self._database.transaction() as connection:
-            if await _cancelled(connection, work):
+            over = await _cancelled(connection, work)
+            if over is not None:
                 ending = ending.cancelled()
+                ending = replace(ending, events=(*ending.events, *over))
             values = _ended(ending) if ending.wait is None else self._set_aside(work, ending)
             if claim is None:
                 row = {**self._row(work), **values}
@@ -243,32 +248,43 @@ def _ended(ending: Ending) -> dict[str, Any]:
 
 async def _execute(connection: AsyncConnection, statement: Executable | Guarded) -> None:
     if isinstance(statement, Guarded):
-        if not (await connection.execute(statement.statement)).rowcount:
+        # An insert that returns nothing has no count, which is no row either.
+        if (await connection.execute(statement.statement)).rowcount < 1:
             raise statement.otherwise
         return
     await connection.execute(statement)
 
 
-async def _cancelled(connection: AsyncConnection, work: Work) -> bool:
-    """Returns: whether the document bears a tombstone, or was cancelled with its batch in this run.
+async def _cancelled(connection: AsyncConnection, work: Work) -> tuple[Event, ...] | None:
+    """Returns: None, unless the document bears a tombstone, or was cancelled in this run.
 
+    Then it is what is to be told of that here: of a deletion that was waiting for the document.
     No other commit changes that meanwhile. The lock is on the id, not on the row, which may not
     exist yet: a deletion can come first.
     """
     if work.document_id is None:
-        return False
+        return None
     await connection.execute(documents.locking(work.document_id))
-    return await _is_over(connection, work)
-
-
-async def _is_over(connection: AsyncConnection, work: Work) -> bool:
     if work.touches_deleted:
-        return False
-    query = select(DOCUMENTS.c.deleted_at, DOCUMENTS.c.status, DOCUMENTS.c.run_id).where(
-        DOCUMENTS.c.document_id == work.document_id
-    )
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
+        return None
+    row = await _document(connection, work)
+    if row is not None:
+        return () if _is_over(row, work) else None
+    early = await documents.deleted_early(connection, work)
+    return (Event(EventType.DOCUMENT_DELETED),) if early else None
+
+
+async def _document(connection: AsyncConnection, work: Work) -> Row[Any] | None:
+    columns = DOCUMENTS.c
+    query: Select[Any] = select(columns.deleted_at, columns.status, columns.run_id)
+    found = await connection.execute(query.where(columns.document_id == work.document_id))
+    row: Row[Any] | None = found.one_or_none()
+    return row
+
+
+def _is_over(row: Row[Any] | None, work: Work) -> bool:
+    """Returns: whether the document bears a tombstone, or was cancelled with its batch."""
+    if row is None or work.touches_deleted:
         return False
     cancelled = row.status == Status.CANCELLED and row.run_id == work.key.run_id
     return cancelled or row.deleted_at is not None

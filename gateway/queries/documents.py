@@ -94,15 +94,36 @@ async def find(reader: Reader, principal: Principal, document_id: str) -> Row | 
     """Returns: the row of a document; none where it is not stored yet.
 
     Raises:
-        Deleted: it bears a tombstone.
+        Deleted: it bears a tombstone, or the caller deleted it before it was stored.
     """
     statement = _columns(_DETAIL).where(
         DOCUMENTS.c.document_id == document_id, *owned(DOCUMENTS, principal)
     )
     row = await reader.row(statement, principal.gpt_id)
-    if row is not None and row["deleted_at"] is not None:
+    gone = (
+        await _deleted_early(reader, principal, document_id)
+        if row is None
+        else row["deleted_at"] is not None
+    )
+    if gone:
         raise Deleted("the document has been deleted")
     return row
+
+
+async def _deleted_early(reader: Reader, principal: Principal, document_id: str) -> bool:
+    """Returns: whether this end user has deleted a document of which nothing is stored for them.
+
+    Whose it is, is not known before it is stored; of another one's they see nothing either way.
+    """
+    if principal.subject is None:
+        return False
+    statement = select(REQUESTS.c.request_id).where(
+        REQUESTS.c.document_id == document_id,
+        REQUESTS.c.kind == DELETE_DOCUMENT.name,
+        REQUESTS.c.status == Status.COMPLETED,
+        *owned(REQUESTS, principal),
+    )
+    return await reader.row(statement.limit(1), principal.gpt_id) is not None
 
 
 async def page(

@@ -17,11 +17,11 @@ from schemas import topics
 from schemas.batches import BatchCancelled
 from schemas.envelope import Envelope
 from schemas.events import EventType
-from schemas.ids import RUN, Ids
-from schemas.messages import ProcessDocument, Result, StoredFile
+from schemas.ids import REQUEST, RUN, Ids
+from schemas.messages import DocumentDeleted, ProcessDocument, Result, StoredFile
 from schemas.states import FINAL, BatchState, EntryState, Status
 from schemas.tables import BATCH_ENTRIES, BATCHES, DOCUMENTS, REQUESTS, RUNS
-from streams import batch_counts, parts
+from streams import batch_counts, documents, parts
 from streams.clients.postgres import Database
 from streams.errors import Fenced, InvalidMessage
 from streams.stage import Claim, Event, Guarded, Outcome, Output, Scope, Stage, Work
@@ -50,10 +50,11 @@ def stage(database: Database, ids: Ids) -> Stage[BatchCancelled]:
         async with database.transaction() as connection:
             batch = await _batch(connection, message.batch_id, work)
             queued = await _queued(connection, batch)
+            early = await _deleted_early(connection, queued, batch)
             begun = [] if queued else await _begun(connection, batch, place)
             counts = await batch_counts.counts(connection, batch.batch_id)
         if queued:
-            made = _never_begun(queued, batch, ids)
+            made = _never_begun(queued, early, batch, ids)
         elif begun:
             made = _ended(begun)
             place = Place(after=begun[-1].document_id)
@@ -67,7 +68,10 @@ def stage(database: Database, ids: Ids) -> Stage[BatchCancelled]:
         document_ids = sorted(row.document_id for row in chosen)
         return Outcome(
             (_LOCK.bindparams(ids=document_ids), *made, *parts.noted(work, place)),
-            [_answer(row, batch) for row in chosen],
+            [
+                *(_answer(row, batch) for row in chosen),
+                *(_purge(document_id, batch, ids) for document_id in sorted(early)),
+            ],
             hand_over=True,
             events=[
                 Event(
@@ -116,6 +120,17 @@ async def _queued(connection: AsyncConnection, batch: Row[Any]) -> list[Row[Any]
     return list((await connection.execute(query)).all())
 
 
+async def _deleted_early(
+    connection: AsyncConnection, queued: Sequence[Row[Any]], batch: Row[Any]
+) -> set[str]:
+    """Returns: documents that their owner deleted even before the batch had them as entries."""
+    if not queued or batch.subject is None:
+        return set()
+    chosen = [row.document_id for row in queued]
+    query = documents.early_deletions(batch.gpt_id, batch.subject, chosen)
+    return set((await connection.execute(query)).scalars())
+
+
 async def _begun(connection: AsyncConnection, batch: Row[Any], place: Place) -> list[Row[Any]]:
     """Returns: documents in work, those attached to the batch's own among them."""
     columns = DOCUMENTS.c
@@ -139,21 +154,22 @@ async def _begun(connection: AsyncConnection, batch: Row[Any], place: Place) -> 
 
 
 def _never_begun(
-    queued: Sequence[Row[Any]], batch: Row[Any], ids: Ids
+    queued: Sequence[Row[Any]], early: set[str], batch: Row[Any], ids: Ids
 ) -> list[Executable | Guarded]:
     """Returns: the statements that enter documents as cancelled before their first stage does."""
     chosen = [row.document_id for row in queued]
-    known = exists().where(DOCUMENTS.c.document_id.in_(chosen))
+    # What is only a tombstone was deleted before the batch had it, and stays as it is.
+    known = exists().where(DOCUMENTS.c.document_id.in_(chosen), DOCUMENTS.c.run_id.is_not(None))
     of_batch = {
         "gpt_id": batch.gpt_id,
         "subject": batch.subject,
         "correlation_id": batch.correlation_id,
     }
-    documents, requests = list[dict[str, Any]](), list[dict[str, Any]]()
+    entered, requests = list[dict[str, Any]](), list[dict[str, Any]]()
     for row in queued:
         order = ProcessDocument.model_validate(row.order)
         source = order.source
-        documents.append(
+        entered.append(
             {
                 **of_batch,
                 "document_id": row.document_id,
@@ -165,6 +181,7 @@ def _never_begun(
                 "title": order.title,
                 "metadata": order.metadata,
                 "completed_at": func.now(),
+                "deleted_at": func.now() if row.document_id in early else None,
                 "s3_key": source.key if isinstance(source, StoredFile) else None,
             }
         )
@@ -182,11 +199,21 @@ def _never_begun(
     settled = {"status": Status.CANCELLED, "updated_at": func.now(), "completed_at": func.now()}
     return [
         Guarded(select(literal(1)).where(not_(known)), Fenced()),
-        insert(DOCUMENTS).values(documents),
+        *_still_all(early, chosen, batch),
+        insert(DOCUMENTS).values(entered).on_conflict_do_nothing(),
         insert(REQUESTS)
         .values(requests)
         .on_conflict_do_update(index_elements=[REQUESTS.c.request_id], set_=settled),
     ]
+
+
+def _still_all(early: set[str], chosen: Sequence[str], batch: Row[Any]) -> list[Guarded]:
+    """Returns: what has the work done anew where another deletion came meanwhile."""
+    if batch.subject is None:
+        return []
+    found = documents.early_deletions(batch.gpt_id, batch.subject, chosen).subquery()
+    count = select(func.count()).select_from(found).scalar_subquery()
+    return [Guarded(select(literal(1)).where(count == len(early)), Fenced())]
 
 
 def _ended(begun: Sequence[Row[Any]]) -> list[Executable | Guarded]:
@@ -222,12 +249,23 @@ def _answer(row: Row[Any], batch: Row[Any]) -> Output:
     message = Result(
         request_id=row.request_id, status=Status.CANCELLED, document_id=row.document_id
     )
-    envelope = Envelope(
-        request_id=row.request_id,
+    return Output(topics.RESULTS, row.request_id, message, _envelope(row.request_id, batch))
+
+
+def _purge(document_id: str, batch: Row[Any], ids: Ids) -> Output:
+    """Returns: the record that has a deleted document's bytes removed."""
+    request_id = ids.derive(REQUEST, batch.gpt_id, batch.batch_id, "delete", document_id)
+    message = DocumentDeleted(document_id=document_id)
+    return Output(topics.DOCUMENT_DELETED, document_id, message, _envelope(request_id, batch))
+
+
+def _envelope(request_id: str, batch: Row[Any]) -> Envelope:
+    return Envelope(
+        request_id=request_id,
         gpt_id=batch.gpt_id,
+        # The record that it goes with has its own in this place.
         schema_name=topics.RESULTS.schema_name,
         subject=batch.subject,
         correlation_id=batch.correlation_id,
         batch_id=batch.batch_id,
     )
-    return Output(topics.RESULTS, row.request_id, message, envelope)

@@ -43,10 +43,13 @@ def stage(
         query = select(DOCUMENTS.c.chunk_count, DOCUMENTS.c.s3_key, DOCUMENTS.c.batch_id).where(
             DOCUMENTS.c.document_id == document_id
         )
-        children = select(DOCUMENTS.c.document_id).where(DOCUMENTS.c.parent_id == document_id)
+        columns = DOCUMENTS.c
+        children = select(columns.document_id, columns.subject).where(
+            columns.parent_id == document_id
+        )
         async with database.transaction() as connection:
             row = (await connection.execute(query)).one()
-            attached = list((await connection.execute(children)).scalars())
+            attached = (await connection.execute(children)).all()
         await store.delete_all(prefix(work.gpt_id, document_id))
         if row.s3_key and not await documents.stored_by_others(database, row.s3_key, document_id):
             await store.delete(row.s3_key)
@@ -58,7 +61,7 @@ def stage(
         )
         return Outcome(
             (*_removals(document_id), settled),
-            (*(_delete(child, work, ids) for child in attached), output),
+            (*(_delete(*child, work, ids) for child in attached), output),
             events=(Event(EventType.DOCUMENT_DELETED, batch_id=row.batch_id),),
         )
 
@@ -72,10 +75,16 @@ def stage(
     )
 
 
-def _delete(child: str, work: Work, ids: Ids) -> Output:
+def _delete(child: str, subject: str | None, work: Work, ids: Ids) -> Output:
+    """Returns: the deletion of what was attached, in the name of whose that is."""
     request_id = ids.derive(REQUEST, work.gpt_id, work.request_id, "delete", child)
     envelope = work.envelope.model_copy(
-        update={"request_id": request_id, "reply_to": None, "fingerprint": None}
+        update={
+            "request_id": request_id,
+            "subject": subject,
+            "reply_to": None,
+            "fingerprint": None,
+        }
     )
     return Output(topics.DELETE_DOCUMENT, child, DeleteDocument(document_id=child), envelope)
 

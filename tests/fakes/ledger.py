@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas.states import SETTLED, StepState
+from schemas.topics import PROCESS_DOCUMENT
 from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import Fenced
 from streams.stage import Record, StepKey, Work
@@ -29,7 +30,8 @@ class Row:
 class FakeLedger:
     """`written` are the statements that took effect, `moved` the documents that batches counted.
 
-    `deleted` are the ids that bear a tombstone.
+    `deleted` are the ids that bear a tombstone, `asked` those that end users, named beside them,
+    have deleted before they were stored.
     """
 
     lease_seconds: float = 15.0
@@ -37,6 +39,7 @@ class FakeLedger:
     written: list[Any] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
+    asked: set[tuple[str, str]] = field(default_factory=set)
     clock: Callable[[], float] = time.monotonic
 
     async def claim(
@@ -84,6 +87,9 @@ class FakeLedger:
             self.written.extend(statements)
 
     async def commit(self, work: Work, claim: Claimed | None, ending: Ending) -> Ending:
+        owned = (work.document_id, work.envelope.subject)
+        if work.kind == PROCESS_DOCUMENT.name and owned in self.asked:
+            self.deleted.add(work.document_id or "")
         if work.document_id in self.deleted and not work.touches_deleted:
             ending = ending.cancelled()
         row = self.rows.get(work.key)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
-from schemas.tables import DOCUMENTS
+from schemas.tables import DOCUMENTS, REQUESTS
 from streams.clients.postgres import Database
 from streams.ledger import Ledger
 from tests.suites.ledger import IDS, LedgerSuite
@@ -37,3 +37,21 @@ class TestLedger(LedgerSuite):
             return document_id
 
         return bury
+
+    @pytest.fixture
+    def deletion(self, database: Database) -> Callable[[Any, str], Awaitable[str]]:
+        async def ask(_: Ledger, subject: str) -> str:
+            document_id = IDS.mint("doc", "demo")
+            row = insert(REQUESTS).values(
+                request_id=IDS.mint("req", "demo"),
+                gpt_id="demo",
+                subject=subject,
+                kind="delete-document",
+                status="completed",
+                document_id=document_id,
+            )
+            async with database.transaction() as connection:
+                await connection.execute(row)
+            return document_id
+
+        return ask

@@ -152,6 +152,28 @@ class LedgerSuite:
 
         assert ending.state is StepState.DONE
 
+    @pytest.mark.parametrize(
+        ("subject", "kind", "state"),
+        [
+            ("ada", "process-document", StepState.CANCELLED),
+            ("bob", "process-document", StepState.DONE),
+            (None, "process-document", StepState.DONE),
+            ("ada", "update-document", StepState.DONE),
+        ],
+    )
+    async def test_a_deletion_waits_for_its_owners_document(
+        self, make_ledger: MakeLedger, deletion: Any, subject: str | None, kind: str, state: str
+    ) -> None:
+        """Ada's counts where the document turns out to be hers, which its processing says."""
+        ledger = make_ledger()
+        work = new_work(document_id=await deletion(ledger, "ada"))
+        named = work.envelope.model_copy(update={"subject": subject})
+
+        ending = await ledger.commit(replace(work, envelope=named, kind=kind), None, DONE)
+
+        assert ending.state is state
+        assert RECORD not in ending.outputs or state is StepState.DONE
+
     async def test_a_failed_attempt_waits_for_its_record(self, make_ledger: MakeLedger) -> None:
         """The record of the next attempt takes the step, with one failure counted."""
         ledger, work = make_ledger(), new_work()

@@ -197,6 +197,35 @@ async def test_another_tenants_document_is_unknown(url: str, bearer: Bearer, row
     assert everything == []
 
 
+async def test_a_document_deleted_before_it_is_stored_is_gone_for_who_deleted_it(
+    url: str, bearer: Bearer, rows: Rows, records: Records
+) -> None:
+    """Whose it is, is not known yet: for all others it is still to come."""
+    document_id = rows.ids.mint("doc", rows.gpt_id)
+    path = f"/v1/documents/{document_id}"
+    rows.settle(rows.request_id(), kind="delete-document", subject="ada", document_id=document_id)
+    seen = {}
+    for subject in ("ada", "bob", None):
+        mine = bearer(rows.gpt_id, subject=subject)
+        async with httpx2.AsyncClient(base_url=url, headers=mine) as client:
+            found = [await client.get(path), await client.delete(f"{path}?wait_s=0")]
+            seen[subject] = [answer.status_code for answer in found]
+            assert found[0].json().get("code") == ("deleted" if subject == "ada" else None)
+    assert seen == {"ada": [404, 404], "bob": [200, 202], None: [200, 202]}
+    assert len(records.of("delete-document", document_id)) == 2
+
+
+async def test_an_end_users_request_is_nobody_elses_key(url: str, bearer: Bearer) -> None:
+    """Who sends its id as an idempotency key asks for something of their own."""
+    async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
+        ada, bob = ({"headers": bearer(subject=one), "json": {}} for one in ("ada", "bob"))
+        first = (await client.post("/v1/pings?wait_s=0", **ada)).json()["request_id"]
+        repeat = f"/v1/pings?wait_s=0&idempotency_key={first}"
+        again, other = [(await client.post(repeat, **one)).json() for one in (ada, bob)]
+    assert again["request_id"] == first
+    assert other["request_id"] != first
+
+
 async def test_changes_publish_one_record_each(
     api: httpx2.AsyncClient, rows: Rows, records: Records, caller: str
 ) -> None:

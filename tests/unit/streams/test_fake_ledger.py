@@ -22,3 +22,12 @@ class TestFakeLedger(LedgerSuite):
             return document_id
 
         return bury
+
+    @pytest.fixture
+    def deletion(self) -> Callable[[Any, str], Awaitable[str]]:
+        async def ask(ledger: FakeLedger, subject: str) -> str:
+            document_id = IDS.mint("doc", "demo")
+            ledger.asked.add((document_id, subject))
+            return document_id
+
+        return ask
