@@ -8,7 +8,7 @@ import asyncio
 import re
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 import typer
@@ -25,7 +25,7 @@ from streams.backup.manifest import Backup, Manifest, Verdict
 from streams.backup.programs import Programs
 from streams.backup.prune import Pruned
 from streams.backup.prune import prune as pruned
-from streams.backup.restore import chosen
+from streams.backup.restore import chosen, revoke_keys
 from streams.backup.restore import restore as restored
 from streams.backup.target import opened, stored
 from streams.backup.turn import turn
@@ -114,22 +114,32 @@ def verify(settings: BackupSettings, name: str | None, *, every: bool, as_json: 
         raise typer.Exit(_BAD)
 
 
-def restore(settings: BackupSettings, name: str | None, into: str) -> None:
-    """Restore a backup and say what to do with it."""
+def restore(
+    settings: BackupSettings, name: str | None, into: str, keep: Sequence[str] | None
+) -> None:
+    """Restore a backup and say what came of it; of its keys these are kept, or all where none."""
 
-    async def work() -> Manifest:
+    async def work() -> tuple[Manifest, int | None]:
         async with opened(settings) as target:
             manifest = (await chosen(target, name)).known()
             live = address.of(settings)
             await restored(target, Programs(settings.postgres_bin), manifest, live, into)
-            return manifest
+            return manifest, None if keep is None else await revoke_keys(live, into, keep)
 
-    manifest = _done(work())
+    manifest, revoked = _done(work())
     print(
         f"{manifest.name} is restored into the database {into}: "
         f"{sum(manifest.tables.values())} rows of {len(manifest.tables)} tables",
         flush=True,
     )
+    if revoked is None:
+        print(
+            f"keys and GPTs are as they were at {manifest.started_at:%Y-%m-%d %H:%M} UTC: what was "
+            "revoked, rotated, disabled or deleted since opens again (see --revoke-keys)",
+            flush=True,
+        )
+    else:
+        print(f"{revoked} keys are revoked", flush=True)
 
 
 def prune(settings: BackupSettings, *, as_json: bool) -> None:

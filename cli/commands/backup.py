@@ -63,13 +63,28 @@ def restore(
     into: Annotated[
         str, typer.Option(help="Name of the database to make; one that is there is refused.")
     ],
+    revoke_keys: Annotated[
+        bool,
+        typer.Option(
+            "--revoke-keys",
+            help="Revoke all keys in it: those that were revoked since the backup would open "
+            "again.",
+        ),
+    ] = False,
+    keep_key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="With --revoke-keys: id of a key that stays; repeatable."),
+    ] = None,
 ) -> None:
     """Restore a backup into a new database on the server of the live one."""
     from cli import backups
     from cli.settings import load
     from streams.settings import BackupSettings
 
-    backups.restore(load(BackupSettings), name, backups.database_name(into))
+    if keep_key and not revoke_keys:
+        raise typer.BadParameter("--keep-key goes with --revoke-keys")
+    keep = (keep_key or []) if revoke_keys else None
+    backups.restore(load(BackupSettings), name, backups.database_name(into), keep)
 
 
 @app.command()

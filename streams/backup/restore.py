@@ -1,7 +1,9 @@
 """Restoring a backup into a database of its own, never over one that is there."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
 import psycopg
 
@@ -14,6 +16,11 @@ from streams.backup.target import Target, stored
 
 _MAINTENANCE = "postgres"
 """The database that one connects to in order to make another, as Postgres's own createdb does."""
+_AMONG: Final = "SELECT key_id FROM api_keys WHERE key_id = ANY(%s)"
+_REVOKE: Final = (
+    "UPDATE api_keys SET revoked_at = clock_timestamp()"
+    " WHERE revoked_at IS NULL AND key_id <> ALL(%s)"
+)
 
 
 async def chosen(target: Target, name: str | None) -> Backup:
@@ -61,6 +68,30 @@ async def restore(
     except (BackupError, asyncio.CancelledError):
         with suppress(BackupError):
             await drop(live, into)
+        raise
+
+
+async def revoke_keys(live: Address, name: str, keep: Sequence[str]) -> int:
+    """Revoke the keys in a restored database: which of them were ended since, it cannot know.
+
+    Args:
+        live: the live database.
+        name: of the one that a restore has made.
+        keep: ids of the keys that stay as they were.
+
+    Returns: how many were revoked.
+
+    Raises: BackupFailed: one to keep is not there, or Postgres refuses. The database is dropped.
+    """
+    try:
+        async with live.of(name).connect() as connection:
+            found = await connection.execute(_AMONG, [list(keep)])
+            if lacking := sorted(set(keep) - {str(key_id) for (key_id,) in await found.fetchall()}):
+                raise BackupFailed(f"the backup has no key {lacking[0]} to keep")
+            return (await connection.execute(_REVOKE, [list(keep)])).rowcount
+    except (BackupError, asyncio.CancelledError):
+        with suppress(BackupError):
+            await drop(live, name)
         raise
 
 

@@ -1,6 +1,7 @@
 """Create, destroy, restore: everything is as it was."""
 
 import asyncio
+import os
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -69,6 +70,95 @@ async def test_what_was_destroyed_is_restored(
     assert after.keys() == before.keys()
     assert {found for table, found in after.items() if table not in kept} == {(0, None)}
     assert await structure(programs, database.of(scratch)) == await structure(programs, database)
+
+
+KEYS = ("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc")
+OPEN = (
+    "SELECT key_id FROM api_keys WHERE revoked_at IS NULL AND expires_at IS NULL"
+    " AND gpt_id = 'g1' ORDER BY key_id"
+)
+CLOSED = (
+    "SELECT gpt_id FROM gpts WHERE disabled_at IS NOT NULL AND gpt_id LIKE 'g%' ORDER BY gpt_id"
+)
+
+
+@pytest.fixture
+async def opening(database: Address) -> None:
+    """Three keys that open two GPTs."""
+    async with database.connect() as connection:
+        for gpt_id in ("g1", "g2", "g3"):
+            await connection.execute("INSERT INTO gpts (gpt_id, name) VALUES (%s, 'x')", [gpt_id])
+        for key_id in KEYS:
+            await connection.execute(
+                "INSERT INTO api_keys (key_id, gpt_id, name, scopes, hash)"
+                " VALUES (%s, 'g1', 'x', '{read}', '')",
+                [key_id],
+            )
+
+
+async def column(database: Address, statement: str) -> list[str]:
+    """The first column of what a statement finds."""
+    async with database.connect() as connection:
+        return [row[0] for row in await (await connection.execute(statement)).fetchall()]
+
+
+@pytest.mark.usefixtures("opening")
+async def test_a_restore_can_leave_no_key_open(
+    backup: CommandLine, database: Address, scratch: str
+) -> None:
+    """Without being told it leaves all as they were and says so; a key can be kept by its id."""
+    assert (await backup("create")).code == 0
+
+    refused = await backup("restore", "--into", scratch, "--revoke-keys", "--keep-key", "nobody")
+    assert (refused.code, "no key nobody to keep" in refused.error) == (1, True)
+    revoking = ("--revoke-keys", "--keep-key", KEYS[1])
+    ended = await backup("restore", "--into", scratch, *revoking)
+    assert ended.code == 0, ended.error
+    assert "keys are revoked" in ended.out
+    assert await column(database.of(scratch), OPEN) == [KEYS[1]]
+
+    await drop(database, scratch)
+    plain = await backup("restore", "--into", scratch)
+    assert "opens again (see --revoke-keys)" in plain.out
+    assert await column(database.of(scratch), OPEN) == list(KEYS)
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+@pytest.mark.usefixtures("opening")
+async def test_what_was_closed_since_is_carried_over(
+    backup: CommandLine, database: Address, scratch: str, programs: Path
+) -> None:
+    """By the commands of the page, as they are written there."""
+    assert (await backup("create")).code == 0
+    async with database.connect() as connection:
+        for statement in (
+            "UPDATE api_keys SET revoked_at = now() WHERE key_id LIKE 'aaa%'",
+            "UPDATE api_keys SET expires_at = now() WHERE key_id LIKE 'bbb%'",
+            "UPDATE gpts SET disabled_at = now() WHERE gpt_id = 'g2'",
+            "UPDATE gpts SET deleted_at = now() WHERE gpt_id = 'g3'",
+        ):
+            await connection.execute(statement)
+    assert (await backup("restore", "--into", scratch)).code == 0
+
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "backup.md"
+    carry, deleted = re.findall(r"```sh\n(psql .*?)```", page.read_text(), re.DOTALL)
+    surroundings = {
+        **database.secrets(),
+        "PATH": f"{programs}:{os.defpath}",
+        "BEFORE": database.conninfo(),
+        "RESTORED": database.of(scratch).conninfo(),
+    }
+    said = []
+    for command in (carry, deleted):
+        child = await asyncio.create_subprocess_exec(
+            *("/bin/sh", "-euc", command), env=surroundings, stdout=asyncio.subprocess.PIPE
+        )
+        said.append((await child.communicate())[0].decode())
+        assert child.returncode == 0
+
+    assert await column(database.of(scratch), OPEN) == [KEYS[2]]
+    assert await column(database.of(scratch), CLOSED) == ["g2", "g3"]
+    assert "g3\n" in said[1]
 
 
 async def test_the_counts_are_of_the_dumps_own_moment(
