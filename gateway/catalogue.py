@@ -91,7 +91,7 @@ _OBJECTS: Final = {
     "invalid-schema": "The JSON Schema is none, or uses what is not taken. The detail says what.",
     "invalid-definition": "What is declared of the collection cannot be so. The errors say where.",
     "schema-breaks-stored": "Objects that are stored do not fit the schema. The detail names them.",
-    "too-large-to-check": "The collection holds too much for that check. Leave check_stored out.",
+    "too-large-to-check": "The collection holds too much for that check. The detail names a way.",
     "too-complex": "Checking this takes too long. Send smaller bodies or fewer operations at once.",
     "quota-exceeded": "The collection or the GPT is full. The detail has the figure and the limit.",
     "too-many-collections": "The GPT has as many collections as it may have. Delete one.",

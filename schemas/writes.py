@@ -189,7 +189,8 @@ class DefineCollection(Message):
     ] = Field(default=(), description="Which of the fields are to be changed.")
     must_exist: bool = Field(default=False, description="Change only; refuse to create.")
     check_stored: bool = Field(
-        default=False, description="Refuse a schema that a stored object does not fit."
+        default=False,
+        description="Refuse a schema, by default the present one, that a stored object breaks.",
     )
     if_version: int | None = None
     if_absent: bool = Field(default=False, description="Only if there is none yet.")

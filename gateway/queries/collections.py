@@ -11,9 +11,9 @@ from schemas.json_values import escaped
 
 _JSON: Final = f"""json_build_object(
 'name', name, 'gpt_id', gpt_id, 'description', description, 'schema', json_schema,
-'search', search, 'indexes', indexes, 'indexes_ready', shape = shaped,
-'keep_versions', keep_versions, 'default_ttl_s', default_ttl_s, 'max_objects', max_objects,
-'max_bytes', max_bytes, 'object_count', object_count, 'byte_count', byte_count,
+'schema_checked', schema_checked, 'search', search, 'indexes', indexes,
+'indexes_ready', shape = shaped, 'keep_versions', keep_versions,
+'default_ttl_s', default_ttl_s, 'max_objects', max_objects, 'max_bytes', max_bytes, 'object_count', object_count, 'byte_count', byte_count,
 'version', version, 'sequence', sequence, 'created_at', to_char(created_at, '{TIME}'),
 'updated_at', to_char(updated_at, '{TIME}'))::text"""
 _FROM: Final = "FROM collections WHERE gpt_id = %s AND deleted_at IS NULL"

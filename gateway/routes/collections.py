@@ -139,7 +139,7 @@ async def update_collection(
 ) -> Response:
     """Changes a collection: what is left out stays, null resets it; waits 10 s by default.
 
-    check_stored refuses a schema that a stored object does not fit, and names such objects.
+    check_stored refuses a schema, new or present, that stored objects break, and names them.
     """
     refuse_if_none_match(request)
     body = await bodies.read(request, CollectionChange)

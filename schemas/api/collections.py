@@ -65,7 +65,8 @@ class CollectionChange(Input):
         default=None, alias="schema", description="JSON Schema (2020-12) that every body must fit."
     )
     search: CollectionSearch | None = Field(
-        default=None, description="What of its objects /v1/search finds, given as a whole; null: nothing."
+        default=None,
+        description="What of its objects /v1/search finds, given as a whole; null: nothing.",
     )
     indexes: CollectionIndexes | None = Field(
         default=None,
@@ -80,7 +81,8 @@ class CollectionChange(Input):
     max_objects: Quota | None = Field(default=None, description="Most objects it may have.")
     max_bytes: Quota | None = Field(default=None, description="Most bytes of all its bodies.")
     check_stored: Truth = Field(
-        default=False, description="Refuse a schema that a stored object does not fit."
+        default=False,
+        description="Refuse a schema, by default the present one, that a stored object breaks.",
     )
     if_version: IfVersion = None
 
@@ -101,6 +103,9 @@ class Collection(Output):
     description: str | None = Field(description="What is kept in it.")
     json_schema: dict[str, Any] | None = Field(
         alias="schema", description="JSON Schema that every body fits."
+    )
+    schema_checked: bool = Field(
+        description="Whether no stored object can be against it; false: it was changed unchecked."
     )
     search: dict[str, Any] | None = Field(description="What of its objects /v1/search finds.")
     indexes: dict[str, Any] = Field(description="Which filters an index serves.")

@@ -79,6 +79,7 @@ def _collection(one: Collection) -> dict[str, Any]:
         "gpt_id": one.gpt_id,
         "description": one.description,
         "schema": None if one.json_schema is None else json.loads(one.json_schema),
+        "schema_checked": one.schema_checked,
         "search": one.search,
         "indexes": one.indexes.model_dump(mode="json"),
         "indexes_ready": one.shape == one.shaped,

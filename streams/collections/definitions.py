@@ -59,6 +59,7 @@ class Definer:
         _check_version(found, operation.if_version)
         if self.objection is not None:
             raise self.objection
+        values["schema_checked"] = _checked(operation, found, values)
         return self._changed(found, values)
 
     def drop(self, operation: DropCollection) -> Defined:
@@ -129,6 +130,14 @@ def _values(operation: DefineCollection, found: Collection | None) -> dict[str, 
             case _:
                 values[name] = _DEFAULTS[name] if given is None else given
     return values
+
+
+def _checked(operation: DefineCollection, found: Collection, values: dict[str, Any]) -> bool:
+    """Returns: whether nothing that is stored can be against the schema, once this is done."""
+    schema = values.get("json_schema", found.json_schema)
+    if schema is None or not found.object_count or operation.check_stored:
+        return True
+    return found.schema_checked and schema == found.json_schema
 
 
 def _indexes(indexes: Indexes) -> Indexes:

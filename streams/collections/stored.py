@@ -1,10 +1,10 @@
-"""Whether what a collection holds already fits a schema that it is to have from now on."""
+"""Whether what a collection holds already fits its schema, or one that it is to have."""
 
 import asyncio
 import json
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,7 +34,7 @@ ORDER BY object_id LIMIT %s
 async def objection(
     connection: AsyncConnection, world: World, asked: Asked, judged: Callable[[], object]
 ) -> Rejected | None:
-    """Returns: why a collection cannot have the schema that is asked for, of what it holds.
+    """Returns: why a collection cannot have its schema, new or present, because of what it holds.
 
     `judged` does the rest of what is asked. Where that is refused, or nothing is asked of what is
     stored, there is none: looking costs seconds.
@@ -43,23 +43,32 @@ async def objection(
     if not isinstance(operation, DefineCollection) or not operation.check_stored:
         return None
     collection = world.collection(asked.caller.gpt_id, asked.name)
-    if collection is None or operation.json_schema is None or _refused(world, judged):
+    schema = None if collection is None else _schema(operation, collection)
+    if collection is None or schema is None or _refused(world, judged):
         return None
     if collection.object_count > MOST_OBJECTS or collection.byte_count > MOST_BYTES:
         detail = (
             f"The collection holds {collection.object_count:,} objects in "
             f"{collection.byte_count:,} bytes; at most {MOST_OBJECTS:,} in {MOST_BYTES:,} are "
-            "checked. Without the check, objects that do not fit stay until they are written."
+            "checked. Without the check, objects that do not fit stay until they are written; "
+            "merging {} into an object tells whether it fits, and changes nothing."
         )
         return Rejected("too_large_to_check", detail, 409)
     try:
-        found = await _misfits(connection, collection, operation)
+        found = await _misfits(connection, collection, schema)
     except Rejected as error:
         return error
     if not found:
         return None
     detail = f"Objects that are stored do not fit the schema: {', '.join(found)}."
     return Rejected("schema_breaks_stored", detail, 409)
+
+
+def _schema(operation: DefineCollection, collection: Collection) -> dict[str, Any] | None:
+    """Returns: the schema that the collection is to have; none where it is to have none."""
+    if "json_schema" in operation.given:
+        return operation.json_schema
+    return None if collection.json_schema is None else json.loads(collection.json_schema)
 
 
 def _refused(world: World, judged: Callable[[], object]) -> bool:
@@ -74,9 +83,9 @@ def _refused(world: World, judged: Callable[[], object]) -> bool:
 
 
 async def _misfits(
-    connection: AsyncConnection, collection: Collection, operation: DefineCollection
+    connection: AsyncConnection, collection: Collection, wanted: dict[str, Any]
 ) -> list[str]:
-    schema = ready(operation.json_schema or {})
+    schema = ready(wanted)
     effort = Effort(MOST_STEPS)
     found: list[str] = []
     last = ""

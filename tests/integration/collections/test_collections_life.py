@@ -111,7 +111,13 @@ async def test_a_schema_that_does_not_fit_what_is_stored(tenant: Tenant) -> None
     assert verdict.problem is not None
     assert (verdict.problem.status, verdict.problem.code) == (409, "schema_breaks_stored")
     assert made["id"] in verdict.problem.detail
-    await tenant.define(json_schema=NUMBER)
+    assert (await tenant.define(json_schema=NUMBER))["schema_checked"] is False
+    present = DefineCollection(check_stored=True)
+    assert await tenant.refused(present) == (409, "schema_breaks_stored")
+    assert await tenant.refused(MergeObject(object_id=made["id"], patch={})) == (
+        422,
+        "schema_mismatch",
+    )
     assert await tenant.refused(MergeObject(object_id=made["id"], patch={"m": 1})) == (
         422,
         "schema_mismatch",
@@ -119,6 +125,21 @@ async def test_a_schema_that_does_not_fit_what_is_stored(tenant: Tenant) -> None
     await tenant.merge(made["id"], {"n": 1})
     checked = DefineCollection.model_validate({**asked, "given": ("json_schema",)})
     assert (await tenant.one(checked))["status"] == 200
+    assert (await tenant.define())["schema_checked"] is True
+    assert (await tenant.one(present))["collection"]["version"] == 3
+
+
+async def test_a_collection_says_whether_what_is_stored_was_checked(tenant: Tenant) -> None:
+    """It was where nothing is stored or no schema is left, and where it is checked later."""
+    assert (await tenant.define(json_schema=NUMBER))["schema_checked"]
+    await tenant.create({"n": 1})
+    other = {"properties": {"n": {"type": "number"}}}
+    assert not (await tenant.define(json_schema=other))["schema_checked"]
+    assert not (await tenant.define(description="x"))["schema_checked"]
+    found = await tenant.one(DefineCollection(check_stored=True))
+    assert found["collection"]["schema_checked"]
+    assert found["collection"]["version"] == 5
+    assert (await tenant.define(json_schema=None))["schema_checked"]
 
 
 async def test_the_check_sees_what_the_same_batch_has_written(tenant: Tenant) -> None:
