@@ -69,13 +69,20 @@ def rotate(
         str, typer.Option(help="How long the old key is taken too: 0, 30m, 1h, 7d.")
     ] = "1h",
     expires: Expires = None,
+    rate_limits: Annotated[
+        str | None, typer.Option(help="Limits of the new key; the old one's without it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key in the place of another one, and print it, once."""
     from cli import keys
     from cli.client import administer
 
-    given = {"overlap_s": keys.seconds(overlap), "expires_at": keys.ahead(expires)}
+    given = {
+        "overlap_s": keys.seconds(overlap),
+        "expires_at": keys.ahead(expires),
+        "rate_limits": rate_limits,
+    }
     with administer() as gateway:
         keys.rotate(gateway, gpt_id, key_id, given, as_json=as_json)
 

@@ -89,9 +89,10 @@ async def rotate_key(
     wanted, now = body or RotateInput(), datetime.now(UTC)
     _check_ahead(wanted.expires_at)
     old = await tenants.key(state.reader, gpt_id, key_id)
-    kept = old.model_dump(include={"name", "scopes", "subject", "rate_limits"})
+    kept = old.model_dump(include={"name", "scopes", "subject"})
     rotation = {
         "replaces": key_id,
+        "rate_limits": wanted.rate_limits or old.rate_limits,
         "expires_at": wanted.expires_at or _as_long(old, now),
         "old_ends_at": now + timedelta(seconds=wanted.overlap_s),
     }

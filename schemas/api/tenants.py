@@ -85,7 +85,7 @@ class ApiKeyInput(Input):
 
 
 class RotateInput(Input):
-    """How one key takes another one's place; name, scopes, subject and limits stay."""
+    """How one key takes another one's place; name, scopes and subject stay."""
 
     overlap_s: Annotated[int, Field(ge=0, le=MAX_OVERLAP_S), NUMBER] = Field(
         default=DEFAULT_OVERLAP_S,
@@ -94,6 +94,9 @@ class RotateInput(Input):
     expires_at: Moment | None = Field(
         default=None,
         description="When the new key ends; absent: it lives as long as the old one was to.",
+    )
+    rate_limits: KeyRateLimits | None = Field(
+        default=None, description="Limits of the new key: key:60/m; absent: the old one's."
     )
 
 

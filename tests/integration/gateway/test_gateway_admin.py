@@ -143,6 +143,7 @@ async def test_a_gpt_is_made_changed_and_listed(admin: httpx2.AsyncClient, gpt_i
         ("gpts/admin/keys", {"name": "x", "scopes": ["everything"]}, "/scopes/0"),
         ("gpts/admin/keys", {"name": "x", "scopes": []}, "/scopes"),
         ("gpts/admin/keys", {"name": "x", "rate_limits": "often"}, "/rate_limits"),
+        ("gpts/admin/keys/4kQ7ZbT2mXw9LrPd/rotate", {"rate_limits": "often"}, "/rate_limits"),
         ("gpts/admin/keys", {"name": "x", "expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
         ("gpts/admin/keys", {"name": "x", "expires_at": "2099-01-01T00:00:00"}, "/expires_at"),
     ],
@@ -249,12 +250,15 @@ async def test_a_key_is_rotated_without_an_interruption(
     rotated = await admin.post(f"{path}/{old['key_id']}/rotate", json={"overlap_s": 600})
     new = rotated.json()
     assert (rotated.status_code, new["scopes"], new["name"]) == (201, ["read"], "x")
+    assert new["rate_limits"] == UNLIMITED
     assert [(await call(url, each["key"])).status_code for each in (old, new)] == [200, 200]
     [left, right] = (await admin.get(path)).json()["items"]
     assert (left["replaced_by"], right["replaced_by"]) == (new["key_id"], None)
     assert left["expires_at"] is not None
     assert right["expires_at"] is None
-    last = await admin.post(f"{path}/{new['key_id']}/rotate", json={"overlap_s": 0})
+    asked = {"overlap_s": 0, "rate_limits": "key:700/h"}
+    last = await admin.post(f"{path}/{new['key_id']}/rotate", json=asked)
+    assert last.json()["rate_limits"] == "key:700/h"
     assert (await call(url, last.json()["key"])).status_code == 200
     assert await until_status(url, new["key"], 401) < 1
     twice = await admin.post(f"{path}/{old['key_id']}/rotate")
