@@ -143,6 +143,7 @@ class Gateway:
         path: Path,
         fields: Mapping[str, str],
         *,
+        query: Mapping[str, str] | None = None,
         key: str | None = None,
         name: str | None = None,
         progress: Callable[[int], None] = lambda _: None,
@@ -152,6 +153,7 @@ class Gateway:
         Args:
             path: the file.
             fields: form fields such as title, metadata (JSON text) and type.
+            query: parameters of the call.
             key: idempotency key; a new one if absent, so that repeats are harmless either way.
             name: what the document's file is called; as the file if absent.
             progress: told how many bytes have been read so far.
@@ -164,11 +166,9 @@ class Gateway:
 
         def send() -> httpx2.Response:
             with Watched(path, progress) as file:
+                files = {"file": (name or path.name, file)}
                 return self._client.post(
-                    "/v1/documents",
-                    data=dict(fields),
-                    files={"file": (name or path.name, file)},
-                    headers=headers,
+                    "/v1/documents", params=query, data=dict(fields), files=files, headers=headers
                 )
 
         try:

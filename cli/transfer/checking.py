@@ -35,7 +35,7 @@ class Content:
     collections: list[Json] = field(default_factory=list)
     objects: int = 0
     twins: dict[str, dict[int, int]] = field(default_factory=dict)
-    """Lines whose key stands in an earlier line already, by file: end users share such keys."""
+    """Lines whose key stands in an earlier line of the same end user already, by file."""
     types: list[TypeLine] = field(default_factory=list)
     documents: list[DocumentLine] = field(default_factory=list)
     attached: int = 0
@@ -73,11 +73,13 @@ def _check_collections(content: Content) -> None:
 
 def _check_objects(content: Content, name: str) -> int:
     number = 0
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str | None], int] = {}
     for number, one in enumerate(lines(content.root, name, ObjectLine), 1):
-        key = one.read.key
-        if key is not None and seen.setdefault(key, number) != number:
-            content.twins.setdefault(name, {})[number] = seen[key]
+        if one.read.key is None:
+            continue
+        first = seen.setdefault((one.read.key, one.read.subject), number)
+        if first != number:
+            content.twins.setdefault(name, {})[number] = first
     _check_count(content, name, number)
     return number
 

@@ -39,7 +39,16 @@ _PAGE: Final = 200
 _PAGE_OF_DOCUMENTS: Final = 50
 Pages = Callable[[str | None], Page]
 
-_OBJECT: Final = ("id", "key", "version", "created_at", "updated_at", "expires_at", "body")
+_OBJECT: Final = (
+    "id",
+    "key",
+    "subject",
+    "version",
+    "created_at",
+    "updated_at",
+    "expires_at",
+    "body",
+)
 
 
 def export(gateway: Gateway, gpt_id: str, folder: Path, *, as_json: bool) -> None:

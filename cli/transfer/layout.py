@@ -11,11 +11,14 @@ from typing import Annotated, Any, Final
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.api.documents import TypeName
-from schemas.api.model import Metadata
+from schemas.api.model import SUBJECT, Metadata
+from schemas.api.tenants import Subject
 from schemas.states import Status
 from schemas.writes import CollectionName, Key
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+READABLE: Final = frozenset({1, FORMAT})
+"""Format 1 named no end users; who knows it alone must not read what does."""
 
 MANIFEST: Final = "manifest.json"
 COLLECTIONS: Final = "collections.jsonl"
@@ -66,6 +69,7 @@ class ObjectLine(_Line):
     """One object."""
 
     key: Key | None
+    subject: Subject | None = None
     body: Json
     expires_at: AwareDatetime | None
 
@@ -88,6 +92,7 @@ class DocumentLine(_Line):
     """One document; `file` is the path of its bytes within the folder."""
 
     document_id: Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+    subject: Subject | None = None
     parent_id: str | None
     status: Status
     title: str | None
@@ -113,6 +118,11 @@ class CollectionLine(_Line):
 def objects_of(collection: str) -> str:
     """Returns: the path of a collection's objects within the folder."""
     return f"objects/{collection}.jsonl"
+
+
+def acting(subject: str | None) -> Json:
+    """Returns: the parameters that make a call an end user's, or nobody's."""
+    return {} if subject is None else {SUBJECT: subject}
 
 
 def line(value: Json) -> bytes:

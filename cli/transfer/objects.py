@@ -1,4 +1,7 @@
-"""Brings collections and objects in: a definition each, then batches in the order of lines."""
+"""Brings collections and objects in: a definition each, then batches for each end user.
+
+Those of one end user come in the order of their lines, on behalf of that end user.
+"""
 
 import hashlib
 import math
@@ -12,12 +15,15 @@ from urllib.parse import quote
 from cli.client import Gateway, Refusal
 from cli.transfer.answers import concerns_all, settled
 from cli.transfer.journal import Journal
-from cli.transfer.layout import Json, ObjectLine, objects_of
+from cli.transfer.layout import Json, ObjectLine, acting, objects_of
 from cli.transfer.reading import Line, lines
 from cli.transfer.report import Report
 from schemas.writes import MAX_OPERATIONS, MAX_TTL_S
 
 _BATCH_BYTES: Final = 900_000
+_WAITING_BYTES: Final = 8 * 1024**2
+"""What the batches that are not full yet may hold: end users write in turn, so they all wait."""
+
 _ROUND_A_BODY: Final = 200
 """What an operation has beside what stands in its line."""
 
@@ -27,8 +33,9 @@ _TAKEN_BEFORE: Final = "idempotency_key_reused"
 
 @dataclass(slots=True)
 class Batch:
-    """Lines that go in one call; which these are follows from the file alone."""
+    """Lines of one end user that go in one call; which these are follows from the file alone."""
 
+    subject: str | None = None
     lines: list[Line[ObjectLine]] = field(default_factory=list)
     size: int = 0
 
@@ -108,19 +115,18 @@ class Objects:
             else:
                 taken.append(one)
         if taken:
-            failed |= self._send(name, taken, attempt, at)
+            failed |= self._send(name, taken, attempt, at, acting(batch.subject))
         self._journal.answered(key, frozenset(failed))
 
     def _send(
-        self, name: str, taken: list[Line[ObjectLine]], attempt: str, at: datetime
+        self, name: str, taken: list[Line[ObjectLine]], attempt: str, at: datetime, query: Json
     ) -> set[int]:
         """Returns: the numbers of the lines that were refused."""
         body: Json = {"operations": [_operation(one.read, at) for one in taken]}
         path = f"{self._path}/{name}/batch"
         try:
-            answer = settled(
-                self._gateway, self._gateway.call("POST", path, body=body, key=attempt)
-            )
+            answer = self._gateway.call("POST", path, query=query, body=body, key=attempt)
+            answer = settled(self._gateway, answer)
         except Refusal as refusal:
             return self._refused(name, taken, refusal)
         failed: set[int] = set()
@@ -141,7 +147,8 @@ class Objects:
             self._report.before += len(taken)
             return set()
         first, last = taken[0].number, taken[-1].number
-        self._report.fail(f"{objects_of(name)}, lines {first} to {last}: {refusal}", len(taken))
+        which = f"{len(taken)} of the lines {first} to {last}"
+        self._report.fail(f"{objects_of(name)}, {which}: {refusal}", len(taken))
         return {one.number for one in taken}
 
     def _fail(self, path: str, number: int, reason: str) -> None:
@@ -149,15 +156,24 @@ class Objects:
 
 
 def batches(found: Iterator[Line[ObjectLine]]) -> Iterator[Batch]:
-    """Yield the lines of a file in batches, as large as one call may be."""
-    batch = Batch()
+    """Yield the lines of a file in batches of one end user, as large as one call may be."""
+    waiting: dict[str | None, Batch] = {}
+    held = 0
     for one in found:
-        if not batch.takes(one):
-            yield batch
-            batch = Batch()
+        subject = one.read.subject
+        batch = waiting.get(subject)
+        if batch is not None and not batch.takes(one):
+            held -= batch.size
+            yield waiting.pop(subject)
+        batch = waiting.setdefault(subject, Batch(subject))
+        held -= batch.size
         batch.add(one)
-    if batch.lines:
-        yield batch
+        held += batch.size
+        while held > _WAITING_BYTES:
+            oldest = waiting.pop(next(iter(waiting)))
+            held -= oldest.size
+            yield oldest
+    yield from waiting.values()
 
 
 def _operation(one: ObjectLine, at: datetime) -> Json:

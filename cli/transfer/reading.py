@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from cli.errors import Failure
-from cli.transfer.layout import FORMAT, MANIFEST, Manifest
+from cli.transfer.layout import FORMAT, MANIFEST, READABLE, Manifest
 from schemas.json_values import MAX_DEPTH, NotStorable, check
 
 M = TypeVar("M", bound=BaseModel)
@@ -71,10 +71,10 @@ def manifest(root: Path) -> Manifest:
     except (OSError, ValueError, RecursionError):
         raise Failure(f"{path} is not JSON; is {root} an export?") from None
     found = value.get("format") if isinstance(value, dict) else None
-    if found != FORMAT:
+    if found not in READABLE:
         raise Failure(
-            f"{path} says format {found!r}, and this version reads format {FORMAT}; import it with "
-            "the version that exported it, or a newer one"
+            f"{path} says format {found!r}, and this version reads formats up to {FORMAT}; import "
+            "it with the version that exported it, or a newer one"
         )
     return _fitted(path, value, Manifest)
 

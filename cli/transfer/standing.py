@@ -95,7 +95,11 @@ def unfinished(root: Path, gpt_id: str, gateway_url: str) -> Standing:
         found = Standing.model_validate_json((root / PROGRESS).read_bytes())
     except (OSError, ValidationError):
         raise Failure(f"{root} is there and is no unfinished export; name another folder") from None
-    if (found.format, found.gpt_id, found.gateway_url) != (FORMAT, gpt_id, gateway_url):
+    if found.format != FORMAT:
+        raise Failure(
+            f"{root} is an unfinished export of another version; remove it, or finish it with that"
+        )
+    if (found.gpt_id, found.gateway_url) != (gpt_id, gateway_url):
         raise Failure(
             f"{root} is an unfinished export of {found.gpt_id} from {found.gateway_url}; finish it "
             "first, remove it, or name another folder"

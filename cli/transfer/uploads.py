@@ -10,7 +10,7 @@ from cli.display import Display
 from cli.tracking import REFUSED, Tracked
 from cli.transfer.answers import concerns_all, settled
 from cli.transfer.journal import Journal
-from cli.transfer.layout import DocumentLine, Json, TypeLine
+from cli.transfer.layout import DocumentLine, Json, TypeLine, acting
 from cli.transfer.reading import place
 from cli.transfer.report import Report
 from schemas.states import Status
@@ -75,7 +75,12 @@ class Uploads:
             fields["metadata"] = json.dumps(one.metadata, ensure_ascii=False)
         key = self._journal.key(one.document_id, one.sha256 or "")
         state = self._gateway.upload(
-            tracked.path, fields, key=key, name=one.filename, progress=tracked.sent
+            tracked.path,
+            fields,
+            query=acting(one.subject),
+            key=key,
+            name=one.filename,
+            progress=tracked.sent,
         )
         self._journal.uploaded(one.document_id, state["document_id"])
         tracked.accept(state["document_id"])
@@ -90,13 +95,15 @@ class Uploads:
             return
         fields = {name: value for name, value in one.corrected.items() if name != _TYPE}
         if fields and tracked.document_id and one.document_id not in self._journal.corrected:
-            self._correct(tracked.document_id, one.document_id, fields)
+            self._correct(tracked.document_id, one, fields)
 
-    def _correct(self, document_id: str, exported: str, fields: Json) -> None:
-        path = f"/v1/documents/{document_id}"
+    def _correct(self, document_id: str, one: DocumentLine, fields: Json) -> None:
+        path, exported = f"/v1/documents/{document_id}", one.document_id
         try:
             key = self._journal.key(exported, "corrections", json.dumps(fields, sort_keys=True))
-            answer = self._gateway.call("PATCH", path, body={"fields": fields}, key=key)
+            answer = self._gateway.call(
+                "PATCH", path, query=acting(one.subject), body={"fields": fields}, key=key
+            )
             settled(self._gateway, answer)
         except Refusal as refusal:
             self._refused(f"the corrections of {exported}, now {document_id}", refusal)

@@ -61,6 +61,7 @@ class FakeTenant:
         key = request.headers.get("idempotency-key")
         if key is None:
             return self._answer(request)
+        key = f"{key} of {_subject(request)}"
         whole = (request.method, request.url.path, _without_boundary(request))
         if key in self.known and self.known[key][0] != whole:
             return problem(422, "idempotency_key_reused", "other body")
@@ -89,7 +90,8 @@ class FakeTenant:
             return problem(404, "not_found", "there is no such collection")
         if part == "objects":
             return _page(request, self.objects[name])
-        results = [self._done(name, one) for one in json.loads(request.content)["operations"]]
+        operations, subject = json.loads(request.content)["operations"], _subject(request)
+        results = [self._done(name, one, subject) for one in operations]
         return httpx2.Response(200, json={"atomic": False, "failed": 0, "results": results})
 
     def define(self, name: str, **settings: Any) -> dict[str, Any]:
@@ -101,25 +103,35 @@ class FakeTenant:
         self.objects.setdefault(name, [])
         return self.collections[name]
 
-    def put(self, name: str, body: dict[str, Any], key: str | None = None, **more: Any) -> None:
-        """Add an object to a collection, or replace the one of that key."""
+    def put(
+        self,
+        name: str,
+        body: dict[str, Any],
+        key: str | None = None,
+        subject: str | None = None,
+        **more: Any,
+    ) -> None:
+        """Add an object to a collection, or replace the end user's one of that key."""
         if name not in self.collections:
             self.define(name)
-        there = [one for one in self.objects[name] if key is not None and one["key"] == key]
+        named = [
+            one for one in self.objects[name] if (one["key"], one["subject"]) == (key, subject)
+        ]
+        there = [] if key is None else named
         if there:
             there[0]["body"] = body
             return
         made = {"id": f"obj_{len(self.objects[name])}", "key": key, "version": 1, "body": body}
         times = {"created_at": _AT, "updated_at": _AT, "expires_at": None}
-        self.objects[name].append({**made, **times, **more})
+        self.objects[name].append({**made, "subject": subject, **times, **more})
 
-    def _done(self, name: str, one: dict[str, Any]) -> dict[str, Any]:
+    def _done(self, name: str, one: dict[str, Any], subject: str | None) -> dict[str, Any]:
         if one["body"].get("n") in self.refused:
             errors = [{"pointer": "/body/n", "detail": "is refused"}]
             why = {"code": "schema_mismatch", "detail": "It does not fit.", "errors": errors}
             return {"status": 422, "id": None, "key": None, "version": None, "problem": why}
         more = {"ttl_s": one["ttl_s"]} if "ttl_s" in one else {}
-        self.put(name, one["body"], one.get("key"), **more)
+        self.put(name, one["body"], one.get("key"), subject, **more)
         return {"status": 201, "id": "obj", "key": None, "version": 1, "problem": None}
 
     def _of_types(self, request: httpx2.Request, name: str) -> httpx2.Response:
@@ -141,7 +153,7 @@ class FakeTenant:
         if not document_id:
             return self._taken(request)
         found = self.documents.get(document_id)
-        if found is None:
+        if found is None or _subject(request) not in {None, found["subject"]}:
             return problem(404, "not_found", "there is no such document")
         if request.method == "PATCH":
             given = json.loads(request.content)["fields"]
@@ -159,7 +171,7 @@ class FakeTenant:
         assert found is not None, request.content
         fields = {name.decode(): value.decode() for name, value in _FIELD.findall(request.content)}
         fields["metadata"] = json.loads(fields.get("metadata", "{}"))
-        made = self.upload(found[1].decode(), found[2], **fields)
+        made = self.upload(found[1].decode(), found[2], subject=_subject(request), **fields)
         state = {"request_id": "req_1", "document_id": made, "status": "accepted"}
         return httpx2.Response(202, json=state)
 
@@ -169,6 +181,7 @@ class FakeTenant:
         self.contents[document_id] = content
         self.documents[document_id] = {
             "document_id": document_id,
+            "subject": more.get("subject"),
             "filename": filename,
             "title": more.get("title"),
             "metadata": more.get("metadata", {}),
@@ -182,6 +195,11 @@ class FakeTenant:
             "links": {},
         }
         return document_id
+
+
+def _subject(request: httpx2.Request) -> str | None:
+    found: str | None = request.url.params.get("subject")
+    return found
 
 
 def _page(request: httpx2.Request, items: list[Any]) -> httpx2.Response:

@@ -110,7 +110,7 @@ def test_the_manifest_counts(folder: Path) -> None:
         "document-types.jsonl": 1,
         "documents.jsonl": 4,
     }
-    assert (found.format, found.gpt_id, found.files, found.file_bytes) == (1, "demo", 3, 16)
+    assert (found.format, found.gpt_id, found.files, found.file_bytes) == (2, "demo", 3, 16)
     kept = {path.name for path in folder.iterdir()}
     assert kept.isdisjoint({"progress.json", ".lock"})
 
@@ -206,11 +206,53 @@ def test_what_is_refused_is_said_and_tried_again(
 
 
 def test_a_key_that_stands_twice_is_said(folder: Path, target: FakeTenant) -> None:
-    """End users may share keys; the second one would replace the first one here."""
+    """The second one would replace the first one."""
     changed(folder, "objects/diary.jsonl", lambda lines: lines[2].update(key="a b ä"))
     with pytest.raises(typer.Exit):
         brought(target, folder, only="collections")
     assert [body["n"] for _, body in bodies(target, "diary")] == [10**30, 2]
+
+
+def shared() -> FakeTenant:
+    """A tenant whose end users have the same key, and write in turn."""
+    tenant = FakeTenant()
+    for number in range(3):
+        for subject in (None, "ann", "jürgen &"):
+            tenant.put("diary", {"n": number, "of": subject}, f"day {number}", subject)
+    corrections = [{"name": "total", "value": 1}]
+    tenant.upload("a.txt", b"hers", subject="ann", corrections=corrections)
+    tenant.upload("b.txt", b"nobody's", corrections=corrections)
+    return tenant
+
+
+def test_everything_stays_whose_it_was(tmp_path: Path, target: FakeTenant) -> None:
+    """Objects and documents are written on behalf of their end users, who may share keys."""
+    export(shared().opened(), "demo", tmp_path / "out", as_json=False)
+    for _ in range(2):
+        brought(target, tmp_path / "out")
+        owners = [(one["body"]["of"], one["body"]["n"]) for one in target.objects["diary"]]
+        assert owners == [(each, n) for each in (None, "ann", "jürgen &") for n in range(3)]
+        assert all(one["body"]["of"] == one["subject"] for one in target.objects["diary"])
+        found = {one["filename"]: one for one in target.documents.values()}
+        assert {name: one["subject"] for name, one in found.items()} == {
+            "a.txt": "ann",
+            "b.txt": None,
+        }
+        assert all(one["corrections"] for one in found.values())
+
+
+def test_a_folder_that_knew_no_end_users(tmp_path: Path, target: FakeTenant) -> None:
+    """Format 1 is read: what is in it becomes the whole GPT's, and the same key is said."""
+    out = tmp_path / "out"
+    export(shared().opened(), "demo", out, as_json=False)
+    for name in ("objects/diary.jsonl", "documents.jsonl"):
+        changed(out, name, lambda lines: [one.pop("subject") for one in lines])
+    manifest = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps(manifest | {"format": 1}))
+    with pytest.raises(typer.Exit):
+        brought(target, out)
+    assert [one["subject"] for one in target.objects["diary"]] == [None] * 3
+    assert [one["subject"] for one in target.documents.values()] == [None] * 2
 
 
 def test_what_has_ended_meanwhile_is_left_out(
@@ -271,7 +313,7 @@ def removed(folder: Path) -> None:
 
 def of_the_future(folder: Path) -> None:
     """Another format."""
-    (folder / "manifest.json").write_text('{"format": 2}')
+    (folder / "manifest.json").write_text('{"format": 3}')
 
 
 def linked(folder: Path) -> None:
@@ -320,7 +362,7 @@ def absolute(folder: Path) -> None:
         (cut, r"diary\.jsonl, line 3 is torn"),
         (shortened, r"has 2 lines, and the manifest says 3"),
         (removed, r"documents\.jsonl is missing"),
-        (of_the_future, r"says format 2, and this version reads format 1"),
+        (of_the_future, r"says format 3, and this version reads formats up to 2"),
         (linked, r"is a symbolic link"),
         (linked_folder, r"is a symbolic link"),
         (swapped, r"its SHA-256 differs"),
@@ -387,6 +429,14 @@ def test_batches_are_as_large_as_a_call_may_be() -> None:
     sizes = [1, 950_000, *([800] * 1100), 700_000, 300_000]
     found = (reading.Line(n, b"x" * size, {}, read) for n, size in enumerate(sizes, 1))
     assert [len(batch.lines) for batch in batches(found)] == [1, 1, 500, 500, 101, 1]
+
+
+def test_what_waits_for_its_batch_is_bounded() -> None:
+    """End users write in turn, so each has a batch of its own; the oldest goes before its time."""
+    reads = [ObjectLine(key=None, subject=f"u{n}", body={}, expires_at=None) for n in range(30)]
+    found = (reading.Line(n, b"x" * 100_000, {}, reads[n % 30]) for n in range(120))
+    first = next(batches(found))
+    assert (first.subject, len(first.lines), len(list(found))) == ("u0", 3, 36)
 
 
 @pytest.mark.parametrize(
