@@ -21,7 +21,7 @@ class Cursors:
     def seal(self, position: list[Any], *bound: str) -> str:
         """Returns: the cursor of a JSON position within the list that `bound` tells apart."""
         text = json.dumps(position, separators=(",", ":")).encode()
-        return base64.urlsafe_b64encode(self._mac(text, bound) + text).decode().rstrip("=")
+        return _written(self._mac(text, bound) + text)
 
     def open(self, cursor: str, *bound: str) -> list[Any]:
         """Returns: the position that `seal` was given.
@@ -32,6 +32,9 @@ class Cursors:
         try:
             data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         except ValueError:
+            data = b""
+        # The decoder passes over what is no Base64, and over bits that are none of the last byte.
+        if _written(data) != cursor:
             data = b""
         mac, text = data[:_MAC_BYTES], data[_MAC_BYTES:]
         if not text or not hmac.compare_digest(mac, self._mac(text, bound)):
@@ -46,3 +49,7 @@ class Cursors:
         # As JSON no text of a client's can look like the end of another, or like a position.
         whole = json.dumps(bound).encode() + b"\x1e" + text
         return hmac.new(self._key, whole, hashlib.sha256).digest()[:_MAC_BYTES]
+
+
+def _written(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")

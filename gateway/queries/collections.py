@@ -13,13 +13,23 @@ _JSON: Final = f"""json_build_object(
 'name', name, 'gpt_id', gpt_id, 'description', description, 'schema', json_schema,
 'schema_checked', schema_checked, 'search', search, 'indexes', indexes,
 'indexes_ready', shape = shaped, 'keep_versions', keep_versions,
-'default_ttl_s', default_ttl_s, 'max_objects', max_objects, 'max_bytes', max_bytes, 'object_count', object_count, 'byte_count', byte_count,
+'default_ttl_s', default_ttl_s, 'max_objects', max_objects, 'max_bytes', max_bytes,
+'object_count', object_count, 'byte_count', byte_count,
 'version', version, 'sequence', sequence, 'created_at', to_char(created_at, '{TIME}'),
 'updated_at', to_char(updated_at, '{TIME}'))::text"""
 _FROM: Final = "FROM collections WHERE gpt_id = %s AND deleted_at IS NULL"
 _ONE: Final = f"SELECT version, {_JSON} {_FROM} AND name = %s"
+_PAGE_CHARS: Final = 90_000
+"""About what a page holds at most, if it has more than one collection; GPTs take 100,000."""
 _PAGE: Final = f"""
-SELECT name, {_JSON} {_FROM} AND name > %s ORDER BY name LIMIT %s"""
+SELECT name, CASE WHEN size = total OR total <= {_PAGE_CHARS} THEN one END
+FROM (
+  SELECT name, one, size, sum(size) OVER (ORDER BY name ROWS UNBOUNDED PRECEDING) AS total
+  FROM (
+    SELECT name, one, length(one) + 1 AS size
+    FROM (SELECT name, {_JSON} AS one {_FROM} AND name > %s ORDER BY name LIMIT %s OFFSET 0) p
+    OFFSET 0) p) p
+ORDER BY name"""  # noqa: S608 - of our own parts; values go as parameters
 _SHAPE: Final = f"SELECT indexes, shape = shaped, object_count {_FROM} AND name = %s"
 
 
@@ -53,11 +63,15 @@ async def one(direct: Direct, principal: Principal, name: str) -> tuple[int, str
 
 async def page(
     direct: Direct, principal: Principal, limit: int, after: str
-) -> list[tuple[str, str]]:
-    """Returns: name and JSON of up to `limit` collections behind a name, by name."""
-    given = (principal.gpt_id, after, limit)
+) -> tuple[list[tuple[str, str]], bool]:
+    """Returns: name and JSON of the collections behind a name, by name; and whether more follow.
+
+    As many as `limit` and the size of a page allow, at least one.
+    """
+    given = (principal.gpt_id, after, limit + 1)
     found = await direct.rows(principal.gpt_id, _PAGE, given)
-    return [(row[0], row[1]) for row in found]
+    items = [(row[0], row[1]) for row in found[:limit] if row[1] is not None]
+    return items, len(found) > len(items)
 
 
 async def shape(direct: Direct, principal: Principal, name: str) -> Shape:

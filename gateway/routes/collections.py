@@ -93,12 +93,14 @@ async def list_collections(
     limit: Annotated[int, Query(ge=1, le=200, description="Most items of a page.")] = 50,
     cursor: CursorQuery = None,
 ) -> Response:
-    """Lists the collections by name, with their settings and counts."""
+    """Lists the collections by name, with their settings and counts, by pages.
+
+    A page may end before limit, so that it has at most about 90,000 characters; has_more tells.
+    """
     bound = ("collections", gpt_id, caller.subject or "")
     after = "" if cursor is None else str(state.cursors.open(cursor, *bound)[0])
-    found = await collections.page(state.direct, caller, limit + 1, after)
-    items = found[:limit]
-    following = state.cursors.seal([items[-1][0]], *bound) if len(found) > limit else None
+    items, has_more = await collections.page(state.direct, caller, limit, after)
+    following = state.cursors.seal([items[-1][0]], *bound) if has_more else None
     body = f'{{"items":[{",".join(text for _, text in items)}],{next_page(following)}}}'
     response = writes.answer(body.encode())
     link_next(request, response, following)

@@ -25,6 +25,20 @@ def test_what_was_not_sealed_is_refused(text: str) -> None:
         CURSORS.open(text, "list")
 
 
+@given(st.lists(st.integers() | st.text(), min_size=1))
+def test_a_cursor_has_one_form(position: list[int | str]) -> None:
+    """What Base64 reads the same is refused: padding, strange characters, bits beyond the end."""
+    cursor = CURSORS.seal(position, "list")
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    for added in ("!!!!", "\n", "=", "====", "A"):
+        for other in (cursor + added, added + cursor):
+            with pytest.raises(Malformed):
+                CURSORS.open(other, "list")
+    for last in set(letters) - {cursor[-1]}:
+        with pytest.raises(Malformed):
+            CURSORS.open(cursor[:-1] + last, "list")
+
+
 def test_a_cursor_of_another_list_or_secret_is_refused() -> None:
     """Neither another query nor another installation opens it."""
     cursor = CURSORS.seal([1], "list", "a")
