@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from hypothesis import settings as profile
 
 from tests.e2e.conftest import UNLIMITED, ClientSettings, NewTenant, made
 
@@ -14,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "reference" / "openapi.json"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 PHASES = "examples,coverage,fuzzing,stateful"
+EXAMPLES = profile().max_examples // 12
+"""Made-up calls of each operation: each has every check, so they are fewer than elsewhere."""
 
 
 @pytest.fixture
@@ -44,9 +47,12 @@ def found_by(url: str, given: dict[str, str], folder: Path, *options: str) -> st
     """Returns: what Schemathesis reports, or nothing where all its checks pass."""
     program = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
     choice = [str(DOCUMENT), "--url", url, "--checks", "all", "--phases", PHASES, *options]
+    depth = ["--max-examples", str(EXAMPLES)]
+    if profile().derandomize:
+        depth.append("--generation-deterministic")
     environment = dict(os.environ)  # noqa: TID251 - a program gets what its caller has
     ended = subprocess.run(
-        [*program, *choice],
+        [*program, *choice, *depth],
         cwd=folder,
         # The hooks are found from the project's root; the product is reached by no proxy.
         env={**environment, **given, "PYTHONPATH": str(ROOT), "NO_PROXY": "*"},
