@@ -19,7 +19,7 @@ BENCH ?= --help
 CHAOS ?=
 
 .PHONY: help python setup setup-test run test check lint fmt types arch unit contract lean integration conformance e2e \
-	chaos bench logs status reset clean docs
+	fuzz chaos bench logs status reset clean docs
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -79,11 +79,15 @@ conformance: setup-test ## hold the local model server (and an Ollama that answe
 e2e: setup-test ## run the tests of the whole
 	$(LOCAL) test --product -- $(TESTS) tests/e2e
 
+fuzz: setup-test ## make up ten times the calls that the tests make up, others each time
+	$(LOCAL) test --product -- $(TESTS) --hypothesis-profile deep tests/e2e/test_fuzz.py \
+		tests/e2e/test_fuzz_objects.py tests/e2e/test_schemathesis.py
+
 chaos: setup-test ## kill everything 200 times under load and look what is lost: make chaos CHAOS="--kills 50"
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 bench: setup-test ## run a benchmark against servers of its own: make bench BENCH="roundtrip"
-	$(LOCAL) test -- $(BIN)/python -m bench $(BENCH)
+	$(LOCAL) test --durable -- $(BIN)/python -m bench $(BENCH)
 
 docs: setup-test ## write the generated documents again (OpenAPI, AsyncAPI, settings)
 	$(BIN)/actionstream docs

@@ -46,12 +46,17 @@ WHERE r.correlation_id LIKE %s
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """Milliseconds of each part, of all of them, and of Postgres at work: means of all writes."""
+    """Milliseconds of each part, of all of them, and of Postgres at work: means of all writes.
+
+    Postgres' are those of the statements and commits of all processes, within the parts; of a
+    transaction that wrote `together` of them at once, on average, each bears its share.
+    """
 
     clients: int
     parts: Mapping[str, float]
     whole: float
     database: float
+    together: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,14 @@ def measure(made: Stack, target: Target, url: str, count: int, clients: int) -> 
         for name, (sent, had) in calls.items()
     ]
     middle = [statistics.fmean(part) for part in zip(*parts, strict=True)]
-    return Anatomy(clients, dict(zip(PARTS, middle, strict=True)), sum(middle), busy / count)
+    transactions = len({rows[name][0] for name in calls})
+    return Anatomy(
+        clients,
+        dict(zip(PARTS, middle, strict=True)),
+        sum(middle),
+        busy / count,
+        count / transactions,
+    )
 
 
 def _write(target: Target, mark: str, count: int, clients: int) -> dict[str, tuple[float, float]]:

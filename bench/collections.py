@@ -2,7 +2,8 @@
 
 Every operation at 1, 16 and 64 clients, each of which waits for its answer before it asks again,
 with ten thousand and with two million objects stored; all on one machine and one Postgres, one
-after the other within each line. Whatever fails ends the run.
+after the other within each line. Then whose a write's time is, and what it costs to know who calls
+and whether that is too often. Whatever fails ends the run.
 """
 
 import argparse
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from bench import anatomy, filters
+import uvloop
+
+from bench import anatomy, filters, limits
 from bench.operations import READS, TITLES, WRITES
 from bench.peers import Measured, Peer, peers
 from bench.stack import stack
@@ -54,6 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--operations", nargs="+", default=every, choices=every)
     parser.add_argument("--peers", nargs="+", default=PEERS, choices=PEERS)
     parser.add_argument("--anatomy", type=int, default=300, help="writes taken apart (300)")
+    parser.add_argument("--calls", type=int, default=50_000, help="authenticated, counted (50000)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()
 
@@ -104,18 +108,21 @@ def take_apart(subjects: Subjects, options: argparse.Namespace) -> list[anatomy.
 
 def show_parts(found: anatomy.Anatomy) -> None:
     """Print the parts of a write's time."""
-    print(
-        f"a write, {found.clients} clients: {found.whole:.2f} ms on average,"
-        f" {found.database:.2f} ms of them Postgres at work"
-    )
+    print(f"a write, {found.clients} clients: {found.whole:.2f} ms on average")
     for name, milliseconds in found.parts.items():
-        print(f"  {milliseconds:7.2f} ms  {name}", flush=True)
+        print(f"  {milliseconds:7.2f} ms  {name}")
+    print(
+        f"  {found.database:7.2f} ms  Postgres at work for it, within the parts above;"
+        f" {found.together:.1f} writes in a transaction",
+        flush=True,
+    )
 
 
 def main() -> int:
     """Run the benchmark and print it."""
     options = _arguments()
     found: dict[str, list[Any]] = {"lines": [], "filters": [], "anatomy": []}
+    costs: dict[str, float] = {}
     with stack(partitions="4") as made:
         subjects = start(made)
         for count in options.stored:
@@ -131,6 +138,12 @@ def main() -> int:
             for parts in take_apart(subjects, options):
                 show_parts(parts)
                 found["anatomy"].append(asdict(parts))
+        if options.calls:
+            print(
+                "authentication and limits of one call, of a gateway's own CPU; statements by clock"
+            )
+            costs = uvloop.run(limits.in_process(limits.enter(made)["limited"], options.calls))
+            limits.show_parts(costs)
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps({**found, "microseconds": costs}))
     return 0

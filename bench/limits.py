@@ -10,7 +10,7 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 from typing import Any, Final
@@ -204,6 +204,12 @@ def _takings(client: httpx2.Client) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith(_TAKINGS))
 
 
+def show_parts(parts: Mapping[str, float]) -> None:
+    """Print the microseconds that `in_process` has found."""
+    for name, microseconds in parts.items():
+        print(f"{name:<28} {microseconds:8.1f} us", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     options = _arguments()
@@ -214,8 +220,7 @@ def main() -> None:
     if options.json:
         print(json.dumps({"microseconds": parts, "http": [asdict(one) for one in rates]}))
         return
-    for name, microseconds in parts.items():
-        print(f"{name:<28} {microseconds:8.1f} us")
+    show_parts(parts)
     print(f"\n{options.clients} clients, GET {_PATH}")
     for one in rates:
         print(

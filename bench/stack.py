@@ -1,6 +1,7 @@
 """Starting the product's processes for a benchmark, against servers that run already.
 
-The servers' addresses come by environment (`python -m local test -- python -m bench …` gives them).
+The servers' addresses come by environment (`python -m local test --durable -- python -m bench …`
+gives them, and a Postgres that flushes to disk as where data is to be kept).
 Every stack has a database, topics, bucket and index of its own.
 """
 

@@ -5,7 +5,7 @@ column bears what a write would have left in it; the counts of collection and te
 are dropped before and built again afterwards, and the tables are analysed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final, LiteralString
@@ -34,21 +34,25 @@ FROM generate_series(1::bigint, %(count)s) AS n
 """
 """Bodies of about 300 bytes; `n` counts from 1, so that filters can be aimed at any share."""
 
-INDEXES: Final = {
+INDEXES: Final[Mapping[str, Any]] = {
     "equality": True,
     "ordered": ["/date", "/number"],
     "text": {"fields": ["/title", "/text"], "language": "english"},
 }
-"""What the collection declares that filters are measured on; the other one declares nothing."""
+"""What the collection declares that filters are measured on."""
+
+FRAGMENTS: Final = {**INDEXES, "text": {**INDEXES["text"], "fragments": True}}
+"""What the one declares that is sought by parts of words; the one of all other measures nothing."""
 
 _OBJECTS: Final[LiteralString] = """
 INSERT INTO objects (object_id, gpt_id, collection_id, body, size_bytes, version, sequence, slots,
-                     filterable, words, created_at, updated_at)
+                     filterable, words, fragments, created_at, updated_at)
 SELECT object_id, %(gpt_id)s, %(collection_id)s, body, octet_length(body::text), 1, n,
        CASE WHEN %(indexed)s THEN jsonb_build_array(body -> 'date', body -> 'number') END,
        %(indexed)s,
        CASE WHEN %(indexed)s
             THEN to_tsvector('english', (body ->> 'title') || ' ' || (body ->> 'text')) END,
+       CASE WHEN %(fragments)s THEN lower((body ->> 'title') || E'\\n' || (body ->> 'text')) END,
        timestamptz '2016-01-01' + n * interval '100 seconds',
        timestamptz '2016-01-01' + n * interval '100 seconds'
 FROM made JOIN entries USING (n) ORDER BY n
@@ -92,6 +96,7 @@ class Place:
     gpt_id: str
     collection_id: str
     indexed: bool
+    fragments: bool = False
 
 
 def enter(url: str, ids: Ids, places: list[Place], count: int) -> None:

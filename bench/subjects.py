@@ -22,6 +22,9 @@ PLAIN: Final = "diary"
 INDEXED: Final = "indexed"
 """One that declares `stored.INDEXES`, on which filters are measured."""
 
+FRAGMENTS: Final = "fragments"
+"""One whose text is found by parts of words too."""
+
 GATEWAYS: Final = ("gateway-1", "gateway-2")
 """The product's processes that answer, as many as Kinto has, and as there are of the bare route."""
 
@@ -84,7 +87,7 @@ class Subjects:
 
 
 def start(made: Stack) -> Subjects:
-    """Start the product and Kinto, with two collections in the one and one in the other.
+    """Start the product and Kinto, with three collections in the one and one in the other.
 
     Returns: both; their processes end with the stack.
     """
@@ -103,7 +106,8 @@ def start(made: Stack) -> Subjects:
     client, *others = [made.gateway(name) for name in GATEWAYS]
     ports = [each.base_url.port or 80 for each in (client, *others)]
     places = {}
-    for collection, indexes in ((PLAIN, {}), (INDEXED, stored.INDEXES)):
+    declared = {PLAIN: {}, INDEXED: stored.INDEXES, FRAGMENTS: stored.FRAGMENTS}
+    for collection, indexes in declared.items():
         path = f"/v1/gpts/{made.settings.gpt_id}/collections"
         client.post(path, json={"name": collection, "indexes": indexes}).raise_for_status()
         query = "SELECT collection_id FROM collections WHERE name = %(name)s"
@@ -117,6 +121,7 @@ def fill(subjects: Subjects, count: int) -> None:
     places = [
         stored.Place(subjects.gpt_id, subjects.places[PLAIN], indexed=False),
         stored.Place(subjects.gpt_id, subjects.places[INDEXED], indexed=True),
+        stored.Place(subjects.gpt_id, subjects.places[FRAGMENTS], indexed=True, fragments=True),
     ]
     stored.enter(plain(subjects.admin), subjects.ids, places, count)
     stored.enter_into_kinto(plain(subjects.kinto_url), count)

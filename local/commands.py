@@ -105,13 +105,17 @@ def with_servers(
     command: Annotated[list[str], typer.Argument(help="What to run, after `--`.")],
     *,
     product: Annotated[bool, typer.Option(help="Also start the product itself.")] = False,
+    durable: Annotated[
+        bool, typer.Option("--durable", help="Let Postgres flush to disk, as for measures.")
+    ] = False,
 ) -> None:
     """Run a command with servers of its own, on free ports and with empty data."""
     codes: list[int] = []
 
     async def work() -> None:
         say = said(time.monotonic())
-        codes.append(await run_with_servers(tuple(command), say, product=product))
+        found = await run_with_servers(tuple(command), say, product=product, durable=durable)
+        codes.append(found)
 
     carry_out(work)
     raise typer.Exit(codes[0] if codes else 1)

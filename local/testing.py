@@ -14,7 +14,7 @@ from local.session import first_problem, supervised
 
 
 async def run_with_servers(
-    command: tuple[str, ...], say: Callable[[str], None], *, product: bool
+    command: tuple[str, ...], say: Callable[[str], None], *, product: bool, durable: bool
 ) -> int:
     """Start servers on free ports with empty data, run a command, end and delete all.
 
@@ -22,6 +22,7 @@ async def run_with_servers(
         command: what to run; it gets the addresses by environment.
         say: prints a line of progress.
         product: whether the product itself runs too.
+        durable: whether Postgres flushes to disk, as where data is to be kept.
 
     Returns: its exit code.
 
@@ -29,7 +30,9 @@ async def run_with_servers(
         Obstacle: the servers could not be had.
     """
     state = Path(tempfile.mkdtemp(prefix="actionstream-"))
-    planned = estate.plan(state, ports.free(), LocalSettings(), throwaway=True).with_model_server()
+    planned = estate.plan(
+        state, ports.free(), LocalSettings(), throwaway=not durable
+    ).with_model_server()
     try:
         async with supervised(planned, say) as supervisor:
             say("the servers are ready")
