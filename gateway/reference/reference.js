@@ -117,7 +117,10 @@ const start = async () => {
     make("p", {}, api.info.description), make("div", { class: "key" }, key));
   const groups = new Map();
   for (const [path, item] of Object.entries(api.paths)) {
-    for (const [method, operation] of Object.entries(item)) {
+    const { parameters: shared = [], ...operations } = item;
+    const named = shared.map((one) => api.components.parameters[one.$ref.split("/").pop()]);
+    for (const [method, operation] of Object.entries(operations)) {
+      operation.parameters = [...(operation.parameters || []), ...named];
       const tag = (operation.tags || ["other"])[0];
       if (!groups.has(tag)) groups.set(tag, []);
       groups.get(tag).push(show(path, method, operation));
