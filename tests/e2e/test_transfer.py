@@ -133,7 +133,10 @@ def diary(source: Tenant) -> None:
         {"op": "put", "key": "2026-11-01 ☂ ä", "body": {"n": 1}},
         {"op": "create", "body": {"n": 2}},
     ]
-    assert source.api.post(path, json={"operations": operations}).json()["failed"] == 0
+    hers = [{"op": "put", "key": "2026-11-01 ☂ ä", "body": {"n": 3}}]
+    for query, given in (({}, operations), ({"subject": "ann"}, hers)):
+        answer = source.api.post(path, params=query, json={"operations": given})
+        assert answer.json()["failed"] == 0
 
 
 def many(source: Tenant, count: int) -> None:
@@ -172,6 +175,7 @@ def documents(source: Tenant, until: Until) -> None:
         ),
         source.api.post(
             "/v1/documents",
+            params={"subject": "ann"},
             files={"file": ("soup.txt", b"Leek soup. Cut the leek, boil it, salt it.")},
             data={"type": "recipe"},
         ),
@@ -185,16 +189,17 @@ def documents(source: Tenant, until: Until) -> None:
 
 def of_object(one: dict[str, Any]) -> tuple[Any, ...]:
     """What of an object must be equal elsewhere."""
-    return one["key"], one["body"], one["expires_at"] is not None
+    return one["key"], one["subject"], one["body"], one["expires_at"] is not None
 
 
 def of_document(one: dict[str, Any]) -> tuple[Any, ...]:
     """What of a document must be equal elsewhere."""
-    return tuple(one[name] for name in ("title", "filename", "metadata", "type", "status"))
+    names = ("subject", "title", "filename", "metadata", "type", "status")
+    return tuple(one[name] for name in names)
 
 
 def test_everything_arrives_exactly_and_once(tenant: Tenants, until: Until, tmp_path: Path) -> None:
-    """Bodies, ends, settings, types, files and corrections; a second import changes nothing."""
+    """Bodies, ends, owners, settings, types, files and corrections; a repeat changes nothing."""
     source, target = tenant(), tenant()
     diary(source)
     recipe(source)
