@@ -30,7 +30,7 @@ class NotAKey(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A whole key; only who holds it has `secret`."""
+    """A whole key; only who holds it has `secret`. `env` is a label and opens nothing."""
 
     env: str
     key_id: str

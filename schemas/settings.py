@@ -53,7 +53,9 @@ class KeySettings(EnvironmentSettings):
     """How tenants' keys are made and checked."""
 
     key_env: Annotated[str, StringConstraints(pattern="^[a-z]{2,10}$")] = Field(
-        default="live", description="What stands in new keys behind `as_`; tells stages apart."
+        default="live",
+        description="What stands in new keys behind `as_`: a label by which people and scanners "
+        "tell where a key belongs. Keys that have another one stay valid.",
     )
     previous_key_pepper: SecretStr | None = Field(
         default=None,

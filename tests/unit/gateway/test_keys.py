@@ -230,6 +230,17 @@ async def test_news_end_a_key_at_once(world: World) -> None:
         await world.ask()
 
 
+async def test_the_label_of_a_key_changes_nothing(world: World) -> None:
+    """With another environment it is the same key, counted and ended as one."""
+    other = replace(world.key, env="moved")
+    assert await world.ask(other) == await world.ask()
+    world.row.revoked = True
+    world.memory.forget("demo", (world.key.key_id,))
+    for key in (other, world.key):
+        with pytest.raises(Unauthorised, match="revoked"):
+            await world.ask(key)
+
+
 async def test_news_of_a_tenant_end_all_its_keys(world: World) -> None:
     """Where no key is named all of that tenant's are forgotten, and no others."""
     other = mint("test")
