@@ -10,6 +10,7 @@ from gateway.answers import COLLECTION_WAIT_S
 from gateway.deps import Call
 from gateway.errors import NotFound, RequestFailed, TooLarge
 from gateway.principal import Principal
+from gateway.queries.scope import check_no_others
 from gateway.state import State
 from gateway.submission import Claim, Order, check_record, claim, fingerprint, submit
 from schemas.api.batches import AddedDocument, BatchChange, DocumentData
@@ -17,6 +18,7 @@ from schemas.batches import Add, BatchEntry, ChangeBatch, Described, Many
 from schemas.ids import BATCH, DOCUMENT, REQUEST
 from schemas.messages import Link, StoredFile
 from schemas.states import Status
+from schemas.tables import BATCHES
 from schemas.topics import CHANGE_BATCH
 
 _FAULT: Final = 500
@@ -28,6 +30,16 @@ def check_id(state: State, principal: Principal, batch_id: str) -> None:
     """Check that this id was handed out to this tenant. Raises: NotFound: it was not."""
     if not state.ids.verify(batch_id, BATCH, principal.gpt_id):
         raise NotFound("there is no such batch; check the id")
+
+
+async def check_seen(state: State, principal: Principal, batch_id: str) -> None:
+    """Check that a caller may see this batch, if it is stored.
+
+    Raises:
+        NotFound: the id was not handed out to this tenant, or the batch is another end user's.
+    """
+    check_id(state, principal, batch_id)
+    await check_no_others(state.reader, principal, BATCHES.c.batch_id, batch_id)
 
 
 def document_of(

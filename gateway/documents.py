@@ -4,9 +4,11 @@ from gateway.database import Row
 from gateway.errors import NotFound
 from gateway.principal import Principal
 from gateway.queries import documents
+from gateway.queries.scope import check_no_others
 from gateway.state import State
 from schemas.ids import DOCUMENT
 from schemas.states import Status
+from schemas.tables import DOCUMENTS
 
 
 def check_id(state: State, principal: Principal, document_id: str) -> None:
@@ -23,10 +25,14 @@ async def known(state: State, principal: Principal, document_id: str) -> Row | N
     """Returns: the document's row; none where its id was handed out and it is not stored yet.
 
     Raises:
-        NotFound: the id was not handed out to this tenant, or the document has been deleted.
+        NotFound: the id was not handed out to this tenant, or the document is another end user's,
+            or has been deleted.
     """
     check_id(state, principal, document_id)
-    return await documents.find(state.reader, principal, document_id)
+    row = await documents.find(state.reader, principal, document_id)
+    if row is None:
+        await check_no_others(state.reader, principal, DOCUMENTS.c.document_id, document_id)
+    return row
 
 
 def unstored(document_id: str) -> Row:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from gateway.batches import check_id, document_of
+from gateway.batches import check_seen, document_of
 from gateway.deps import CallerDep, SecuredRoute, StateDep
 from gateway.lists import DEFAULT_LIMIT, CursorQuery, LimitQuery, link_next
 from gateway.queries import batch_results, batches
@@ -50,7 +50,7 @@ async def list_batch_documents(
     cursor: CursorQuery = None,
 ) -> EntryPage:
     """Lists the documents of a batch in their order, by pages: state, type, or why it failed."""
-    check_id(state, caller, batch_id)
+    await check_seen(state, caller, batch_id)
     bound = ("batch-documents", caller.gpt_id, batch_id, entry_state or "", *sorted(keys or ()))
     [after] = [0] if cursor is None else state.cursors.open(cursor, *bound)
     ids = None
@@ -82,7 +82,7 @@ async def get_batch_results(
 
     CSV has an apostrophe before texts that a spreadsheet would run as formulas.
     """
-    check_id(state, caller, batch_id)
+    await check_seen(state, caller, batch_id)
     wanted = Wanted(caller, batch_id, entry_state)
     pages = await batch_results.begun(state.direct, wanted)
     if file_format == "csv":

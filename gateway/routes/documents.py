@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from gateway.answers import note_ids
 from gateway.deps import CallerDep, SecuredRoute, StateDep
-from gateway.documents import check_id
+from gateway.documents import known
 from gateway.lists import (
     DEFAULT_LIMIT,
     CursorQuery,
@@ -53,8 +53,7 @@ async def get_document(
     document_id: str, request: Request, response: Response, state: StateDep, caller: CallerDep
 ) -> DocumentDetail:
     """One document: status, type, fields, confidence, timeline; from the moment its id exists."""
-    check_id(state, caller, document_id)
-    row = await documents.find(state.reader, caller, document_id)
+    row = await known(state, caller, document_id)
     if row is None:
         batch_id = await batches.batch_of(state.direct, caller, document_id)
         return documents.accepted(document_id, batch_id)

@@ -18,12 +18,14 @@ from gateway.deps import (
 from gateway.errors import NotFound
 from gateway.principal import Principal
 from gateway.queries import requests
+from gateway.queries.scope import check_no_others
 from gateway.results import TooManyWaiters
 from gateway.state import State
 from gateway.submission import until_final
 from schemas.api.requests import RequestState
 from schemas.ids import REQUEST, Ids
 from schemas.states import Status
+from schemas.tables import REQUESTS
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=SecuredRoute)
 
@@ -69,6 +71,7 @@ def _check_age(request_id: str, kept: timedelta) -> None:
 
 async def _shown(state: State, caller: Principal, request_id: str, row: Row | None) -> RequestState:
     if row is None:
+        await check_no_others(state.reader, caller, REQUESTS.c.request_id, request_id)
         _check_age(request_id, state.settings.request_retention)
         return requests.accepted(request_id)
     waits = None

@@ -69,12 +69,14 @@ class Tenant:
         return f"/v1/gpts/{self.gpt_id}/collections"
 
 
+Administer = Callable[[str, dict[str, Any]], dict[str, Any]]
 NewTenant = Callable[[], Tenant]
+NewKey = Callable[[Tenant, str], str]
 
 
 @pytest.fixture(scope="session")
-def new_tenant(admin: httpx2.Client) -> NewTenant:
-    """Makes a tenant, and a key without limits."""
+def administer(admin: httpx2.Client) -> Administer:
+    """Makes a GPT or a key by a path and a body."""
 
     def ask(path: str, body: dict[str, Any]) -> dict[str, Any]:
         # The key that administers is limited as any other one is.
@@ -82,11 +84,29 @@ def new_tenant(admin: httpx2.Client) -> NewTenant:
             time.sleep(float(response.headers["Retry-After"]))
         return made(response)
 
+    return ask
+
+
+@pytest.fixture(scope="session")
+def new_tenant(administer: Administer) -> NewTenant:
+    """Makes a tenant, and a key without limits."""
+
     def make() -> Tenant:
         gpt_id = f"e2e-{uuid.uuid4().hex[:12]}"
-        ask("/v1/admin/gpts", {"gpt_id": gpt_id})
-        key = ask(f"/v1/admin/gpts/{gpt_id}/keys", UNLIMITED)
+        administer("/v1/admin/gpts", {"gpt_id": gpt_id})
+        key = administer(f"/v1/admin/gpts/{gpt_id}/keys", UNLIMITED)
         return Tenant(gpt_id, key["key"])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_key(administer: Administer) -> NewKey:
+    """Makes a key of an end user of a tenant, without limits."""
+
+    def make(tenant: Tenant, subject: str) -> str:
+        path = f"/v1/admin/gpts/{tenant.gpt_id}/keys"
+        return str(administer(path, {**UNLIMITED, "subject": subject})["key"])
 
     return make
 
