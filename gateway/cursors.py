@@ -1,7 +1,6 @@
 """Opaque, signed cursors: a client can neither read anything into them nor make one up."""
 
 import base64
-import hashlib
 import hmac
 import json
 from typing import Any, Final
@@ -16,7 +15,7 @@ class Cursors:
     """Seals positions in lists. A cursor is bound to its list: the call, the tenant, the query."""
 
     def __init__(self, secret: str) -> None:
-        self._key = hmac.new(secret.encode(), b"cursor", hashlib.sha256).digest()
+        self._key = hmac.digest(secret.encode(), b"cursor", "sha256")
 
     def seal(self, position: list[Any], *bound: str) -> str:
         """Returns: the cursor of a JSON position within the list that `bound` tells apart."""
@@ -48,7 +47,7 @@ class Cursors:
     def _mac(self, text: bytes, bound: tuple[str, ...]) -> bytes:
         # As JSON no text of a client's can look like the end of another, or like a position.
         whole = json.dumps(bound).encode() + b"\x1e" + text
-        return hmac.new(self._key, whole, hashlib.sha256).digest()[:_MAC_BYTES]
+        return hmac.digest(self._key, whole, "sha256")[:_MAC_BYTES]
 
 
 def _written(data: bytes) -> str:

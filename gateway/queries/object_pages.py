@@ -5,6 +5,7 @@ place that nothing can be written before: going on from it skips nothing and rep
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from gateway.direct import Direct
@@ -88,11 +89,9 @@ def statements(principal: Principal, wanted: Wanted) -> list[tuple[str, str]]:
     takes more, the second one adds up the sizes, for a third of what a page of small ones costs.
     """
     sources = [_PROBED, _MATCHED] if wanted.filter.served == "set" else [_PLAIN]
+    own, conditions, goes_on = _own(principal), _conditions(wanted), wanted.after is not None
     return [
-        (
-            _statement(principal, wanted, source, "o.*", "o.size_bytes <= %(share)s"),
-            _statement(principal, wanted, source, f"o.*, {_SUM}", "o.before < %(budget)s"),
-        )
+        _pair(source, own, conditions, wanted.order, int(wanted.limit), goes_on)
         for source in sources
     ]
 
@@ -124,27 +123,42 @@ _SUM: Final = f"""sum(o.size_bytes + {ROW_CHARS}) OVER (ORDER BY {{order}} ROWS 
            - o.size_bytes - {ROW_CHARS} AS before"""
 
 
-def _statement(principal: Principal, wanted: Wanted, source: str, columns: str, fits: str) -> str:
-    order = f"o.created_at {wanted.order}, o.object_id {wanted.order}"
-    place = f"(o.created_at, o.object_id) {_SIGN[wanted.order]} (%(time)s::timestamptz, %(id)s)"
+@lru_cache(maxsize=512)
+def _pair(  # noqa: PLR0917 - what tells statements apart
+    source: str,
+    own: str,
+    conditions: str,
+    direction: str,
+    limit: int,
+    goes_on: bool,  # noqa: FBT001 - as above
+) -> tuple[str, str]:
+    order = f"o.created_at {direction}, o.object_id {direction}"
+    place = f"(o.created_at, o.object_id) {_SIGN[direction]} (%(time)s::timestamptz, %(id)s)"
     # Written out: without knowing it, Postgres expects a tenth of all rows, finds a plan for that
     # dear, and so plans each page anew, which takes as long as reading it.
-    limit = int(wanted.limit) + 1
+    number = limit + 1
     rows = source.format(
-        own=_own(principal),
-        conditions=_conditions(wanted),
-        behind="" if wanted.after is None else f" AND {place}",
+        own=own,
+        conditions=conditions,
+        behind=f" AND {place}" if goes_on else "",
         order=order,
-        limit=limit,
+        limit=number,
     )
+    page = f"(SELECT o.* FROM {rows} ORDER BY {order} LIMIT {number}) o"  # noqa: S608 - of our own parts
+    return (
+        _statement(page, order, "o.*", "o.size_bytes <= %(share)s"),
+        _statement(page, order, f"o.*, {_SUM.format(order=order)}", "o.before < %(budget)s"),
+    )
+
+
+def _statement(page: str, order: str, columns: str, fits: str) -> str:
     # Behind OFFSET 0 the time is written once a row, however often it stands in the JSON.
     shown = head("o.at", f"CASE o.updated_at WHEN o.created_at THEN o.at ELSE {_UPDATED} END")
     return f"""
 SELECT p.* FROM collections c LEFT JOIN LATERAL (
   SELECT o.at, o.object_id, {shown}, CASE WHEN {fits} THEN o.body::text END
   FROM (
-    SELECT {columns.format(order=order)}, to_char(o.created_at, '{TIME}') AS at
-    FROM (SELECT o.* FROM {rows} ORDER BY {order} LIMIT {limit}) o OFFSET 0) o
+    SELECT {columns}, to_char(o.created_at, '{TIME}') AS at FROM {page} OFFSET 0) o
   ORDER BY {order}) p ON true
 WHERE {_COLLECTION}"""  # noqa: S608 - put together of our own parts; values go as parameters
 
