@@ -19,7 +19,7 @@ from schemas.json_values import MAX_DEPTH, escaped
 MAX_STEPS: Final = 4000
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
-_PATTERN_STEPS: Final = 20
+PATTERN_STEPS: Final = 20
 _COMPARED_STEPS: Final = 10
 _MOST_INTEGER: Final = 2**63
 _MOST_IN_A_ROW: Final = 50
@@ -44,7 +44,7 @@ def steps(schema: dict[str, Any]) -> int:
     Raises: TooComplex: more than 4,000; or the schema refers to what is not in it, or to itself
         without going deeper into the body.
     """
-    parts = _parts(schema)
+    parts = parts_of(schema)
     below: dict[str, int] = dict.fromkeys(parts, 0)
     for levels in range(MAX_DEPTH + 1):
         if levels * len(parts) > _MOST_LOOKS:
@@ -59,14 +59,18 @@ def steps(schema: dict[str, Any]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """A schema within the schema: what it takes itself, and which others it leads to.
+
+    `pattern` says that `own` has `PATTERN_STEPS` for a pattern that the value is to match, `again`
+    that the schema asks for what was evaluated.
 
     `same` apply to the same value, all others to its children: each member meets one of `members`
     or all of `others`, each item one of `first` or all of `rest`, and `every` apply to all of them.
     """
 
     own: int
+    pattern: bool
     again: bool
     same: tuple[str, ...]
     members: tuple[str, ...]
@@ -80,7 +84,7 @@ class _Part:
 class _Level:
     """The steps of all parts on a body of one level more than `below` was found for."""
 
-    parts: dict[str, _Part]
+    parts: dict[str, Part]
     below: dict[str, int]
     known: dict[str, int] = field(default_factory=dict)
     row: list[str] = field(default_factory=list)
@@ -109,7 +113,7 @@ class _Level:
             raise TooComplex(place, detail)
         return found
 
-    def _deeper(self, part: _Part) -> int:
+    def _deeper(self, part: Part) -> int:
         below = self.below
         one_of = max(
             sum(below[each] for each in part.others),
@@ -120,9 +124,9 @@ class _Level:
         return one_of + sum(below[each] for each in part.every)
 
 
-def _parts(root: dict[str, Any]) -> dict[str, _Part]:
+def parts_of(root: dict[str, Any]) -> dict[str, Part]:
     """Returns: all parts that a body can meet, by their JSON Pointers. Raises: TooComplex."""
-    parts: dict[str, _Part] = {}
+    parts: dict[str, Part] = {}
     waiting: list[tuple[str, Any]] = [("", root)]
     while waiting:
         place, schema = waiting.pop()
@@ -134,8 +138,9 @@ def _parts(root: dict[str, Any]) -> dict[str, _Part]:
         if "$ref" in schema:
             led["same"].append(_referred(root, place, schema["$ref"]))
         waiting += [each for leads in led.values() for each in leads]
-        parts[place] = _Part(
+        parts[place] = Part(
             own=1 + _own(schema),
+            pattern="pattern" in schema,
             again=any(name in schema for name in _UNEVALUATED),
             **{name: tuple(to for to, _ in leads) for name, leads in led.items()},
         )
@@ -170,7 +175,7 @@ def _own(schema: dict[str, Any]) -> int:
     if isinstance(options, list) and not _looked_up(options):
         compared += _COMPARED_STEPS * sum(map(_size, options))
     patterns = len(schema.get("patternProperties", ())) + ("pattern" in schema)
-    return compared + _PATTERN_STEPS * patterns + len(schema) // 10
+    return compared + PATTERN_STEPS * patterns + len(schema) // 10
 
 
 def _looked_up(options: Sequence[Any]) -> bool:

@@ -17,7 +17,7 @@ from jsonschema_rs import Draft202012Validator, RegexOptions
 from schemas import json_values
 from schemas.json_values import NotStorable, escaped
 from schemas.problems import FieldError
-from streams.collections import complexity
+from streams.collections import complexity, counting
 from streams.collections.bodies import Body
 from streams.collections.complexity import TooComplex
 from streams.collections.effort import Effort
@@ -39,16 +39,19 @@ _LARGE_INTEGER: Final = re.compile(r"\d{19,}")
 class Schema:
     """A schema ready for use; `steps` is what a body of one value a level takes at most.
 
-    `unique` says that it asks somewhere for unique items.
+    `unique` says that it asks somewhere for unique items. `text` is its JSON text.
     """
 
     validator: Draft202012Validator
+    text: str
     steps: int
     unique: bool
 
     def check(self, body: Body, effort: Effort) -> None:
         """Raises: Rejected: the body does not fit, or it would take more than the effort left."""
         taken = body.values * self.steps
+        if not effort.has_plenty_for(taken):
+            taken = self._counted(taken, body, effort)
         if self.unique:
             # Integers beyond 64 bits are compared each with each, in about 10 us.
             taken += _COMPARED_STEPS * len(_LARGE_INTEGER.findall(body.text)) ** 2
@@ -63,6 +66,14 @@ class Schema:
         first = errors[0]
         detail = f"The body does not fit the collection's schema. {first.pointer}: {first.detail}"
         raise Rejected("schema_mismatch", detail, 422, errors)
+
+    def _counted(self, bound: int, body: Body, effort: Effort) -> int:
+        """Returns: the steps of a body, at most `bound`. Raises: Rejected: more than are left."""
+        counted = counting.steps(self.text, body.value, min(bound, effort.left))
+        if min(counted, bound) > effort.left:
+            # Counting took time too; each operation of a batch could begin it anew.
+            effort.spend_all(bound)
+        return min(counted, bound)
 
 
 class Validators:
@@ -99,7 +110,7 @@ def ready(schema: dict[str, Any]) -> Schema:
             validate_formats=True,
             pattern_options=RegexOptions(size_limit=_REGEX_BYTES),
         )
-        return Schema(validator, complexity.steps(schema), '"uniqueItems"' in text)
+        return Schema(validator, text, complexity.steps(schema), '"uniqueItems"' in text)
     except TooComplex as error:
         raise _invalid(error.pointer, error.detail) from error
     except jsonschema_rs.ValidationError as error:

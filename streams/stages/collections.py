@@ -7,7 +7,7 @@ object-changed, which is the feed of changes, and the facts that `index-object`,
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from schemas.writes import (
 from streams import failures
 from streams.collections import answers, loading, rows, saving, stored
 from streams.collections.definitions import Defined, Definer
+from streams.collections.effort import Effort
 from streams.collections.judging import Judge
 from streams.collections.loading import Asked
 from streams.collections.rejected import Rejected
@@ -154,11 +155,11 @@ class _Writer:
     # Objects
 
     def _done(self, world: World, asked: Asked) -> dict[str, Any]:
-        judge = Judge(
-            world, self.validators, partial(self.ids.mint, OBJECT), asked.caller, asked.name
-        )
+        new_id = partial(self.ids.mint, OBJECT)
+        judge = Judge(world, self.validators, new_id, asked.caller, asked.name)
         if isinstance(asked.operation, WriteBatch):
-            return _batch(world, judge, asked.operation)
+            shared = Effort(operations=len(asked.operation.operations))
+            return _batch(world, replace(judge, effort=shared), asked.operation)
         return answers.of_object(judge.judge(asked.operation), asked.name)
 
     def _told(

@@ -277,6 +277,17 @@ async def test_a_batch_of_very_many_operations_is_judged_part_by_part(tenant: Te
     await tenant.check_counts()
 
 
+async def test_a_batch_of_500_ordinary_objects_fits(tenant: Tenant) -> None:
+    """With a schema that matches each of 60 tags, and the words of each object indexed."""
+    tags = {"items": {"type": "string", "maxLength": 40, "pattern": "^[a-z0-9-]+$"}}
+    schema = {"properties": {"text": {"maxLength": 5000}, "tags": tags}}
+    await tenant.define(json_schema=schema, indexes={"text": {"fields": ["/text"]}})
+    body: dict[str, Any] = {"text": "x" * 200, "tags": [f"tag-{number:03}" for number in range(60)]}
+    made = WriteBatch(operations=tuple(CreateObject(body=body) for _ in range(500)))
+    results = (await tenant.one(made))["results"]
+    assert {each["status"] for each in results} == {201}
+
+
 async def test_bytes_take_effort_however_few_values_they_are(tenant: Tenant) -> None:
     """One request does not have Postgres write and index large texts for minutes."""
     await tenant.define(keep_versions=0)
