@@ -100,6 +100,26 @@ async def test_a_patch_without_its_wrapper_is_told_so(
     assert {error["pointer"] for error in answer.json()["errors"]} >= {"/body", "/n"}
 
 
+@pytest.mark.parametrize("ordered", [["/at"], []], ids=["indexed", "not"])
+async def test_times_of_one_form_compare_as_times(
+    api: httpx2.AsyncClient, shelf: Shelf, ordered: list[str]
+) -> None:
+    """With an index and without; a day as the value is all of it; other forms sort as texts do."""
+    shelf.pretend(indexes={"ordered": ordered})
+    times = [f"2026-11-0{day}T10:00:00Z" for day in (1, 2, 3)]
+    for number, at in enumerate([*times, "2026-11-02T10:00:00.5Z"], start=1):
+        shelf.put({"at": at, "n": number}, slots=[at] if ordered else None)
+    for wanted, found in (
+        ({"gt": "2026-11-01T10:00:00Z"}, [2, 3, 4]),
+        ({"lte": "2026-11-02"}, [1, 2, 4]),
+        ({"gte": "2026-11-03"}, [3]),
+        ({"lt": "2026-11-02T10:00:00Z"}, [1, 4]),
+    ):
+        query = {"where": json.dumps({"at": wanted})}
+        page = (await api.get(f"{shelf.path}/objects", params=query)).json()
+        assert [one["body"]["n"] for one in page["items"]] == found
+
+
 async def test_a_cursor_is_good_for_its_own_list_alone(
     api: httpx2.AsyncClient, shelf: Shelf, rows: Rows
 ) -> None:
