@@ -136,7 +136,7 @@ def test_any_where_is_used_or_refused(caller: Caller, where: str) -> None:
 def test_a_key_names_its_object_or_is_refused(caller: Caller, key: str) -> None:
     """What PUT took, GET finds under the same key, to the character."""
     path = f"{caller.diary}/objects/by-key/" + quote(key, safe="").replace(".", "%2E")
-    answer = caller.call("PUT", path, json={"body": {}})
+    answer = caller.send("PUT", path, {"body": {}})
     assert answer.status_code in {200, 201, 404, 422}, answer.text
     if answer.is_success:
         assert caller.call("GET", path).json()["key"] == answer.json()["key"] == key
@@ -146,7 +146,7 @@ def test_a_key_names_its_object_or_is_refused(caller: Caller, key: str) -> None:
 @given(name=st.text(max_size=70) | values)
 def test_a_name_is_a_collections_or_is_refused(caller: Caller, name: Any) -> None:
     """Small letters, digits, _ and -, a letter first; anything else is 422."""
-    answer = caller.call("POST", caller.tenant.collections, json={"name": name})
+    answer = caller.send("POST", caller.tenant.collections, {"name": name})
     assert answer.status_code in {200, 201, 422}, answer.text
 
 
@@ -206,14 +206,12 @@ def test_a_hostile_schema_is_used_or_refused(caller: Caller, schema: Any) -> Non
 
 def _check_schema(caller: Caller, schema: Any) -> None:
     """Checks that a schema is refused, or else judges an object that is made to be hard for it."""
-    answer = caller.call(
-        "POST", caller.tenant.collections, json={"name": "judged", "schema": schema}
-    )
+    answer = caller.send("POST", caller.tenant.collections, {"name": "judged", "schema": schema})
     assert answer.status_code in {200, 201, 413, 422}, answer.text
     if answer.is_success:
         body = {"a": "a" * 5000 + "!", "n": 1e300, "l": list(range(3000)), "a" * 200 + "!": 1}
         path = f"{caller.tenant.collections}/judged/objects"
-        judged = caller.call("POST", path, json={"body": body})
+        judged = caller.send("POST", path, {"body": body})
         assert judged.status_code in {201, 422}, judged.text
 
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.e2e.conftest import ClientSettings, NewTenant, made
-from tests.e2e.fuzzed import DIARY, FEW, SOME, Caller, calling, texts, values
+from tests.e2e.fuzzed import DIARY, FEW, JSON, SOME, Caller, calling, texts, values
 
 INDEXED = "indexed"
 MERGE = "application/merge-patch+json"
@@ -207,7 +207,7 @@ patches = st.lists(
 
 
 @settings(max_examples=2 * SOME)
-@given(body=bodies, patch=bodies, kind=st.sampled_from([MERGE, "application/json"]))
+@given(body=bodies, patch=bodies, kind=st.sampled_from([MERGE, JSON]))
 def test_a_merge_patch_does_what_its_standard_says_or_is_refused(
     caller: Caller, body: dict[str, Any], patch: dict[str, Any], kind: str
 ) -> None:
@@ -216,8 +216,7 @@ def test_a_merge_patch_does_what_its_standard_says_or_is_refused(
     if path is None:
         return
     sent = patch if kind == MERGE else {"body": patch}
-    headers = {"Content-Type": kind}
-    answer = caller.call("PATCH", path, content=json.dumps(sent), headers=headers)
+    answer = caller.send("PATCH", path, sent, kind)
     assert answer.status_code in {200, 422}, answer.text
     kept = _body(caller, path)
     if answer.is_success:
@@ -262,8 +261,7 @@ def test_a_json_patch_is_done_whole_or_not_at_all(
     path = _put(caller, body)
     if path is None:
         return
-    headers = {"Content-Type": "application/json-patch+json"}
-    answer = caller.call("PATCH", path, content=json.dumps(patch), headers=headers)
+    answer = caller.send("PATCH", path, patch, "application/json-patch+json")
     assert answer.status_code in {200, 409, 413, 422}, answer.text
     kept = _body(caller, path)
     if answer.is_success:
@@ -275,8 +273,7 @@ def test_a_json_patch_is_done_whole_or_not_at_all(
 def _put(caller: Caller, body: dict[str, Any]) -> str | None:
     """Returns: the path of an object with this body; none where it cannot be kept."""
     path = f"{caller.tenant.collections}/{INDEXED}/objects/by-key/patched"
-    sent = json.dumps({"body": body})
-    answer = caller.call("PUT", path, content=sent, headers={"Content-Type": "application/json"})
+    answer = caller.send("PUT", path, {"body": body})
     assert answer.status_code in {200, 201, 422}, answer.text
     return f"/v1/objects/{answer.json()['id']}" if answer.is_success else None
 
