@@ -27,10 +27,10 @@ from streams.backup.prune import Pruned
 from streams.backup.prune import prune as pruned
 from streams.backup.restore import chosen, revoke_keys
 from streams.backup.restore import restore as restored
+from streams.backup.settings import BackupSettings
 from streams.backup.target import opened, stored
 from streams.backup.turn import turn
 from streams.backup.verify import verify as verified
-from streams.settings import BackupSettings
 
 T = TypeVar("T")
 

@@ -12,7 +12,8 @@ from cli.reference.settings import written
 from cli.settings import CommandLineSettings, load
 from cli.terminal import console, print_json
 from gateway.settings import GatewaySettings
-from streams.settings import BackupSettings, ConsumerSettings, Settings
+from streams.backup.settings import BackupSettings
+from streams.settings import ConsumerSettings, Settings
 
 _ROLES: dict[str, type[BaseSettings]] = {
     "gateway": GatewaySettings,

@@ -20,7 +20,7 @@ def create(*, as_json: AsJSON = False) -> None:
     """
     from cli import backups
     from cli.settings import load
-    from streams.settings import BackupSettings
+    from streams.backup.settings import BackupSettings
 
     backups.create(load(BackupSettings), as_json=as_json)
 
@@ -30,7 +30,7 @@ def list_(*, as_json: AsJSON = False) -> None:
     """List the backups, the newest first, with what the last look at each found."""
     from cli import backups
     from cli.settings import load
-    from streams.settings import BackupSettings
+    from streams.backup.settings import BackupSettings
 
     backups.show(load(BackupSettings), as_json=as_json)
 
@@ -49,7 +49,7 @@ def verify(
     """
     from cli import backups
     from cli.settings import load
-    from streams.settings import BackupSettings
+    from streams.backup.settings import BackupSettings
 
     if every and name is not None:
         raise typer.BadParameter("name one backup, or say --all")
@@ -79,7 +79,7 @@ def restore(
     """Restore a backup into a new database on the server of the live one."""
     from cli import backups
     from cli.settings import load
-    from streams.settings import BackupSettings
+    from streams.backup.settings import BackupSettings
 
     if keep_key and not revoke_keys:
         raise typer.BadParameter("--keep-key goes with --revoke-keys")
@@ -95,7 +95,7 @@ def prune(*, as_json: AsJSON = False) -> None:
     """
     from cli import backups
     from cli.settings import load
-    from streams.settings import BackupSettings
+    from streams.backup.settings import BackupSettings
 
     backups.prune(load(BackupSettings), as_json=as_json)
 
@@ -109,7 +109,7 @@ def drill(name: Name = None, *, as_json: AsJSON = False) -> None:
     """
     from cli import backups
     from cli.settings import load
-    from streams.settings import BackupSettings
+    from streams.backup.settings import BackupSettings
 
     backups.drill(load(BackupSettings), name, as_json=as_json)
 
@@ -119,6 +119,6 @@ def schedule() -> None:
     """Make a backup every night and prune, until Ctrl-C or SIGTERM; at once if one was missed."""
     from cli.settings import load
     from streams.backup.schedule import run
-    from streams.settings import BackupSettings
+    from streams.backup.settings import BackupSettings
 
     run(load(BackupSettings))

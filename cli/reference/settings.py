@@ -85,9 +85,10 @@ def sections() -> Sequence[Section]:
     from gateway.settings import GatewaySettings
     from local.environment import LocalSettings
     from schemas import settings as shared
+    from streams.backup.settings import BackupSettings
     from streams.limits import LimitSettings
     from streams.parsing.settings import ParserSettings
-    from streams.settings import BackupSettings, ConsumerSettings, MetricsSettings, Settings
+    from streams.settings import ConsumerSettings, MetricsSettings, Settings
 
     both = (
         shared.SharedSettings,

@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, make_url
 
 from streams.backup.errors import BackupFailed
-from streams.settings import BackupSettings
+from streams.backup.settings import BackupSettings
 
 # The connection that holds a snapshot is silent for as long as the dump takes.
 _CONNECTION: Final = {

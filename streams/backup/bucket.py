@@ -12,11 +12,13 @@ import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
 
 from streams.backup.errors import BackupFailed, Missing
-from streams.backup.manifest import DUMP, MANIFEST, NAME, VERDICT
+from streams.backup.manifest import DUMP, MANIFEST, NAME, REHEARSAL, VERDICT
 
 PART_BYTES: Final = 16 * 1024**2
 """Of a dump in memory at a time. A service takes 10,000 parts, so dumps of 156 GiB; all parts but
 the last have one size, because some services want that."""
+_PARTS: Final = (MANIFEST, VERDICT, REHEARSAL, DUMP)
+"""Of a backup, in the order in which they are deleted: without the first it is none."""
 _READ_BYTES: Final = 8 * 1024**2
 _MOST_PARTS: Final = 10_000
 _GONE: Final = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -93,7 +95,7 @@ class Bucket:
     async def remove(self, name: str) -> None:
         """Delete a backup, finished or not; its manifest first. Raises: BackupFailed."""
         with self._failures():
-            for part in (MANIFEST, VERDICT, DUMP):
+            for part in _PARTS:
                 await self._client.delete_object(Bucket=self._bucket, Key=self._key(name, part))
 
     async def sweep(self, before: datetime) -> Sequence[str]:
@@ -164,7 +166,7 @@ class Bucket:
     def _name(self, key: str) -> str | None:
         """Returns: the backup that an object belongs to; None where it is not ours."""
         name, _, part = key.removeprefix(self._prefix).partition("/")
-        ours = NAME.fullmatch(name) and part in (DUMP, MANIFEST, VERDICT)
+        ours = NAME.fullmatch(name) and part in _PARTS
         return name if ours else None
 
     @contextmanager

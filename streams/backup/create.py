@@ -10,9 +10,9 @@ from streams.backup.digest import Digest
 from streams.backup.errors import BackupError, BackupFailed, BadBackup
 from streams.backup.manifest import DUMP, MANIFEST, Manifest, named
 from streams.backup.programs import Programs
+from streams.backup.settings import BackupSettings
 from streams.backup.target import Target, write_note
 from streams.backup.verify import flaw_of
-from streams.settings import BackupSettings
 
 
 async def create(settings: BackupSettings, target: Target) -> Manifest:

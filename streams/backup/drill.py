@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from alembic import command
@@ -16,12 +17,12 @@ from streams import bootstrap
 from streams.backup import address, contents
 from streams.backup.address import Address
 from streams.backup.errors import BackupFailed
-from streams.backup.manifest import Manifest
+from streams.backup.manifest import REHEARSAL, Manifest, Rehearsal
 from streams.backup.programs import Programs
 from streams.backup.restore import chosen, drop, drop_matching, restore
-from streams.backup.target import Target
+from streams.backup.settings import BackupSettings
+from streams.backup.target import Target, write_note
 from streams.backup.turn import DRILLING, turn
-from streams.settings import BackupSettings
 
 _LONGEST_STEM: Final = 40
 """Of the live database's name in the scratch one's; Postgres takes 63 bytes in all."""
@@ -49,7 +50,7 @@ async def drill(settings: BackupSettings, target: Target, name: str | None = Non
     """Restore a backup, the newest good one if none is named, and see what is in it.
 
     Rows are compared after the restore and again after the migrations, which may add tables and
-    must not lose rows.
+    must not lose rows. What was found is noted beside the backup.
 
     Raises:
         BackupFailed: there is none, or it cannot be restored or migrated.
@@ -62,7 +63,10 @@ async def drill(settings: BackupSettings, target: Target, name: str | None = Non
         stem = f"{live.database[:_LONGEST_STEM]}_drill_"
         await drop_matching(live, f"^{re.escape(stem)}[0-9a-f]{{12}}$")
         scratch = f"{stem}{secrets.token_hex(6)}"
-        return await _drilled(settings, target, manifest, scratch)
+        report = await _drilled(settings, target, manifest, scratch)
+        found = Rehearsal(held_at=datetime.now(UTC), differences=report.differences)
+        await write_note(target, manifest.name, REHEARSAL, found)
+        return report
 
 
 async def _drilled(

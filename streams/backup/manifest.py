@@ -14,6 +14,7 @@ from streams.backup.errors import BadBackup
 DUMP: Final = "database.dump"
 MANIFEST: Final = "manifest.json"
 VERDICT: Final = "verdict.json"
+REHEARSAL: Final = "drill.json"
 
 NAME: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 _TIME: Final = "%Y%m%dT%H%M%SZ"
@@ -59,6 +60,15 @@ class Verdict(BaseModel):
     flaw: str | None
 
 
+class Rehearsal(BaseModel):
+    """What the last drill of a backup found; without `differences` all was there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    held_at: AwareDatetime
+    differences: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Backup:
     """A backup at the target; `manifest` is None where it cannot be read."""
@@ -66,6 +76,7 @@ class Backup:
     name: str
     manifest: Manifest | None
     verdict: Verdict | None = None
+    rehearsal: Rehearsal | None = None
 
     @property
     def started_at(self) -> datetime:
@@ -96,6 +107,12 @@ class Backup:
         if self.verdict is not None:
             return self.verdict.checked_at
         return None if self.manifest is None else self.manifest.finished_at
+
+
+def rehearsed_at(backups: Sequence[Backup]) -> datetime | None:
+    """Returns: when a drill last found all there; None if none did, or its backup is gone."""
+    held = [one.rehearsal for one in backups if one.rehearsal is not None]
+    return max((one.held_at for one in held if not one.differences), default=None)
 
 
 def newest_good(backups: Sequence[Backup]) -> Backup | None:

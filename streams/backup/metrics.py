@@ -5,11 +5,12 @@ made it.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import Counter, Gauge
 
-from streams.backup.manifest import Backup, newest_good
+from streams.backup.manifest import Backup, newest_good, rehearsed_at
 
 SUCCESS: Final = Gauge(
     "actionstream_backup_success_timestamp_seconds",
@@ -29,9 +30,20 @@ STORED: Final = Gauge(
     "Backups at the target, by whether they are good. Any `bad`: `actionstream backup list`.",
     ("state",),
 )
+CHECKED: Final = Gauge(
+    "actionstream_backup_checked_timestamp_seconds",
+    "When that backup was read and compared which has been waiting for it the longest; 0 if there "
+    "is none. More than 9 days ago: `actionstream backup verify --all` says why.",
+)
+REHEARSED: Final = Gauge(
+    "actionstream_backup_drill_success_timestamp_seconds",
+    "When a drill last found all there; 0 if none did, or its backup is gone. More than 9 days "
+    "ago: `actionstream backup drill` says why.",
+)
 FAILED: Final = Counter(
     "actionstream_backup_failures_total",
-    "Times that a backup could not be made or pruned since the schedule was started.",
+    "Times that backups could not be made, pruned, read again or rehearsed since the schedule was "
+    "started, or a drill found differences.",
 )
 
 
@@ -42,6 +54,12 @@ def show(backups: Sequence[Backup]) -> None:
     SUCCESS.set(0 if manifest is None else manifest.finished_at.timestamp())
     DURATION.set(0 if manifest is None else manifest.duration_s)
     SIZE.set(0 if manifest is None else manifest.size_bytes)
+    CHECKED.set(min((_seconds(one.checked_at) for one in backups), default=0))
+    REHEARSED.set(_seconds(rehearsed_at(backups)))
     good = sum(one.good for one in backups)
     STORED.labels("good").set(good)
     STORED.labels("bad").set(len(backups) - good)
+
+
+def _seconds(moment: datetime | None) -> float:
+    return 0 if moment is None else moment.timestamp()

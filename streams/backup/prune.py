@@ -7,9 +7,9 @@ from typing import Final
 from streams.backup.manifest import newest_good
 from streams.backup.programs import Programs
 from streams.backup.retention import surplus
+from streams.backup.settings import BackupSettings
 from streams.backup.target import Target, stored
 from streams.backup.verify import verify
-from streams.settings import BackupSettings
 
 UNFINISHED_AFTER: Final = timedelta(days=1)
 """Age from which a dump without manifest is no longer being made."""

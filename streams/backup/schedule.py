@@ -1,4 +1,4 @@
-"""The schedule: a backup every night, then pruning, in a process that does nothing else."""
+"""The schedule: a backup every night, then all that keeps backups good, in a process of its own."""
 
 import asyncio
 import signal
@@ -15,9 +15,11 @@ from streams.backup.create import create
 from streams.backup.errors import BackupError, Busy
 from streams.backup.manifest import Backup, newest_good
 from streams.backup.prune import prune
+from streams.backup.retention import surplus
+from streams.backup.settings import BackupSettings
 from streams.backup.target import Target, opened, stored
 from streams.backup.turn import turn
-from streams.settings import BackupSettings
+from streams.backup.upkeep import look_after
 from streams.startup import done_before
 
 log = structlog.get_logger()
@@ -75,19 +77,36 @@ async def _round(settings: BackupSettings) -> None:
 
 
 async def keep_up(settings: BackupSettings, target: Target) -> None:
-    """Make a backup and prune, if one is due; the same for any number of processes.
+    """Make a backup if one is due, and see to all others then; prune whenever there is surplus.
 
-    Raises: BackupError: it could not be made, or another process is at it.
+    It is the same for any number of processes. What could not be pruned is tried again by the next
+    call, whether a backup is due or not.
+
+    Raises: BackupError: something could not be done, or another process is at it.
     """
     backups = await stored(target)
     metrics.show(backups)
-    if due(backups, settings.backup_at, datetime.now(UTC)) > datetime.now(UTC):
-        return
-    async with turn(settings):
-        # Whoever had the turn before may have made it meanwhile.
-        if due(await stored(target), settings.backup_at, datetime.now(UTC)) > datetime.now(UTC):
-            return
-        made = await create(settings, target)
-        log.info("backup made", name=made.name, bytes=made.size_bytes, seconds=made.duration_s)
-        pruned = await prune(settings, target)
+    made = _is_due(settings, backups) and await _made(settings, target)
+    if made:
+        metrics.show(await stored(target))
+        await look_after(settings, target)
+    keep = {"keep_days": settings.backup_keep_days, "keep_count": settings.backup_keep_count}
+    if made or surplus(await stored(target), now=datetime.now(UTC), **keep):
+        async with turn(settings):
+            pruned = await prune(settings, target)
         log.info("backups pruned", removed=pruned.backups, unfinished=pruned.unfinished)
+
+
+def _is_due(settings: BackupSettings, backups: Sequence[Backup]) -> bool:
+    now = datetime.now(UTC)
+    return due(backups, settings.backup_at, now) <= now
+
+
+async def _made(settings: BackupSettings, target: Target) -> bool:
+    """Returns: whether this process made it; whoever had the turn before may have meanwhile."""
+    async with turn(settings):
+        if not _is_due(settings, await stored(target)):
+            return False
+        made = await create(settings, target)
+    log.info("backup made", name=made.name, bytes=made.size_bytes, seconds=made.duration_s)
+    return True

@@ -11,9 +11,17 @@ from pydantic import BaseModel, ValidationError
 from streams.backup.bucket import Bucket
 from streams.backup.errors import BackupFailed, Missing
 from streams.backup.folder import Folder
-from streams.backup.manifest import MANIFEST, VERDICT, Backup, Manifest, Verdict
+from streams.backup.manifest import (
+    MANIFEST,
+    REHEARSAL,
+    VERDICT,
+    Backup,
+    Manifest,
+    Rehearsal,
+    Verdict,
+)
+from streams.backup.settings import BackupSettings
 from streams.clients import s3
-from streams.settings import BackupSettings
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -78,13 +86,14 @@ async def stored(target: Target) -> list[Backup]:
             name,
             await _note(target, name, MANIFEST, Manifest),
             await _note(target, name, VERDICT, Verdict),
+            await _note(target, name, REHEARSAL, Rehearsal),
         )
         for name in await target.names()
     ]
 
 
 async def write_note(target: Target, name: str, part: str, note: BaseModel) -> None:
-    """Write a manifest or a verdict. Raises: BackupFailed."""
+    """Write a manifest, a verdict or what a drill found. Raises: BackupFailed."""
 
     async def content() -> AsyncIterator[bytes]:
         yield note.model_dump_json(indent=2).encode()

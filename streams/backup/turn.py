@@ -8,9 +8,9 @@ from sqlalchemy.exc import DBAPIError
 
 from streams.backup import address
 from streams.backup.errors import BackupFailed, Busy
+from streams.backup.settings import BackupSettings
 from streams.clients.postgres import Database
 from streams.errors import Unavailable
-from streams.settings import BackupSettings
 
 MAKING: Final = "making or pruning backups"
 DRILLING: Final = "holding a drill"

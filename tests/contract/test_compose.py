@@ -22,7 +22,8 @@ from gateway.settings import GatewaySettings
 from local.servers import opensearch
 from schemas.settings import KafkaSettings
 from streams.backup import metrics
-from streams.settings import BackupSettings, ConsumerSettings, Settings
+from streams.backup.settings import BackupSettings
+from streams.settings import ConsumerSettings, Settings
 
 PROJECT = Path(__file__).parents[2]
 TEXT = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")

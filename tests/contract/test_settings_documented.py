@@ -9,7 +9,8 @@ from cli.reference.settings import Section, Variable, sections
 from cli.settings import CommandLineSettings
 from gateway.settings import GatewaySettings
 from schemas.settings import EnvironmentSettings
-from streams.settings import BackupSettings, ConsumerSettings, Settings
+from streams.backup.settings import BackupSettings
+from streams.settings import ConsumerSettings, Settings
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "streams", "gateway", "cli", "local")

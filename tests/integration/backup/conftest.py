@@ -23,9 +23,10 @@ from streams.backup import address
 from streams.backup.address import Address
 from streams.backup.bucket import PART_BYTES
 from streams.backup.restore import drop
+from streams.backup.settings import BackupSettings
 from streams.backup.target import Target, opened
 from streams.clients import s3
-from streams.settings import BackupSettings, Settings
+from streams.settings import Settings
 from tests.integration.backup.rows import fill
 
 WRITTEN: Final = 40_000_000

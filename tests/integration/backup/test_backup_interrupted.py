@@ -18,9 +18,9 @@ from streams.backup.create import create
 from streams.backup.errors import BackupFailed
 from streams.backup.manifest import DUMP, named
 from streams.backup.prune import prune
+from streams.backup.settings import BackupSettings
 from streams.backup.target import Target, stored
 from streams.clients import s3
-from streams.settings import BackupSettings
 from tests.integration.backup.conftest import WRITTEN, CommandLine, Place
 
 

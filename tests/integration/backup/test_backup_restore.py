@@ -16,10 +16,10 @@ from streams.backup.errors import BackupFailed, BadBackup, Busy
 from streams.backup.manifest import DUMP, MANIFEST, Manifest
 from streams.backup.programs import Programs
 from streams.backup.restore import chosen, drop, restore
+from streams.backup.settings import BackupSettings
 from streams.backup.target import Target, stored, write_note
 from streams.backup.turn import turn
 from streams.backup.verify import verify
-from streams.settings import BackupSettings
 from tests.integration.backup.conftest import CommandLine
 from tests.integration.backup.rows import ROWS, content
 

@@ -11,10 +11,11 @@ import pytest
 from bench.stack import free_port
 from streams.backup import schedule
 from streams.backup.create import create
-from streams.backup.manifest import DUMP, MANIFEST, named
+from streams.backup.manifest import DUMP, MANIFEST, Manifest, named, rehearsed_at
 from streams.backup.prune import prune
+from streams.backup.settings import BackupSettings
 from streams.backup.target import Target, stored, write_note
-from streams.settings import BackupSettings
+from streams.backup.upkeep import look_after
 from tests.integration.backup.conftest import CommandLine, Place
 
 
@@ -96,6 +97,74 @@ async def test_several_schedules_make_one(settings: BackupSettings, target: Targ
     await schedule.keep_up(settings, target)
 
     assert len(await stored(target)) == 1
+
+
+async def aged(target: Target, manifest: Manifest, days: int) -> str:
+    """Make a backup of that of a manifest so many days ago, in the place of it; its name."""
+    then = datetime.now(UTC) - timedelta(days=days)
+    name = named(then)
+    await write(target, name, b"".join([each async for each in target.read(manifest.name, DUMP)]))
+    moved = {"name": name, "started_at": then, "finished_at": then}
+    await write_note(target, name, MANIFEST, manifest.model_copy(update=moved))
+    await target.publish(name)
+    await target.remove(manifest.name)
+    return name
+
+
+async def test_what_was_not_pruned_is_pruned_before_the_next_night(
+    settings: BackupSettings, target: Target
+) -> None:
+    """Also where no backup is due, because the last one was made and pruning failed then."""
+    for _ in range(2):
+        await aged(target, await create(settings, target), 60)
+    kept = await create(settings, target)
+
+    await schedule.keep_up(settings.model_copy(update={"backup_keep_count": 1}), target)
+
+    assert [one.name for one in await stored(target)] == [kept.name]
+
+
+async def test_backups_are_looked_after_once_a_week(
+    settings: BackupSettings, target: Target
+) -> None:
+    """What was not read for a week is read, and a drill is held; the next night neither is."""
+    old = await aged(target, await create(settings, target), 8)
+    bad = await aged(target, await create(settings, target), 9)
+    await write(target, bad, b"cut off")
+    new = await create(settings, target)
+    made = {one.name: one.checked_at for one in await stored(target)}
+
+    await look_after(settings, target)
+
+    found = {one.name: one for one in await stored(target)}
+    assert found[bad].flaw is not None
+    assert (found[old].flaw, found[new.name].flaw) == (None, None)
+    assert found[new.name].checked_at == made[new.name]
+    checked_at, rehearsal = found[old].checked_at, found[new.name].rehearsal
+    assert checked_at is not None
+    assert checked_at > datetime.now(UTC) - timedelta(hours=1)
+    assert rehearsal is not None
+    assert rehearsal.differences == []
+    await look_after(settings, target)
+    assert {one.name: one for one in await stored(target)} == found
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+async def test_a_drill_that_finds_differences_is_held_again(
+    settings: BackupSettings, target: Target
+) -> None:
+    """It is counted, and does not stand for a good one; switched off, none is held."""
+    manifest = await create(settings, target)
+    more = manifest.model_copy(update={"tables": {**manifest.tables, "public.lost": 3}})
+    await write_note(target, manifest.name, MANIFEST, more)
+    await look_after(settings.model_copy(update={"backup_drill_days": 0}), target)
+    [never] = await stored(target)
+    await look_after(settings, target)
+    [held] = await stored(target)
+    assert never.rehearsal is None
+    assert held.rehearsal is not None
+    assert any("public.lost" in one for one in held.rehearsal.differences)
+    assert rehearsed_at([held]) is None
 
 
 async def test_pruning_keeps_one_that_is_really_good(

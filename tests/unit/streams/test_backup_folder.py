@@ -12,8 +12,8 @@ import pytest
 from streams.backup.errors import BackupFailed, Missing
 from streams.backup.folder import Folder
 from streams.backup.manifest import DUMP, MANIFEST, VERDICT, Manifest, Verdict, named
+from streams.backup.settings import BackupSettings
 from streams.backup.target import opened, stored, write_note
-from streams.settings import BackupSettings
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -1,5 +1,6 @@
 """Which backups are kept, when the next is due, and what they are called."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -10,10 +11,18 @@ from pydantic import SecretStr, ValidationError
 
 from streams.backup import address, metrics
 from streams.backup.errors import BackupFailed, BadBackup
-from streams.backup.manifest import NAME, Backup, Manifest, Verdict, named, newest_good
+from streams.backup.manifest import (
+    NAME,
+    Backup,
+    Manifest,
+    Rehearsal,
+    Verdict,
+    named,
+    newest_good,
+)
 from streams.backup.retention import surplus
 from streams.backup.schedule import due
-from streams.settings import BackupSettings
+from streams.backup.settings import BackupSettings
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NIGHT = time(2, 30)
@@ -142,7 +151,11 @@ def test_without_a_good_one_it_is_due_now() -> None:
 def test_metrics_are_of_the_newest_good_one() -> None:
     """They are read from its manifest, whoever made it."""
     good, bad = backup(timedelta(hours=9)), backup(timedelta(hours=1), flaw="the dump is missing")
-    metrics.show([bad, good, backup(timedelta(hours=33))])
+    later = Rehearsal(held_at=NOW + timedelta(hours=1), differences=["there is no public.lost"])
+    all_there = Rehearsal(held_at=NOW, differences=[])
+    older = replace(backup(timedelta(hours=33)), verdict=None, rehearsal=all_there)
+    oldest = older.known().finished_at
+    metrics.show([bad, replace(good, rehearsal=later), older])
 
     def value(name: str, **labels: str) -> float | None:
         return REGISTRY.get_sample_value(name, labels)
@@ -153,10 +166,14 @@ def test_metrics_are_of_the_newest_good_one() -> None:
     )
     assert value("actionstream_backup_duration_seconds") == 90
     assert value("actionstream_backup_size_bytes") == 4096
+    assert value("actionstream_backup_checked_timestamp_seconds") == oldest.timestamp()
+    assert value("actionstream_backup_drill_success_timestamp_seconds") == NOW.timestamp()
     assert value("actionstream_backups", state="good") == 2
     assert value("actionstream_backups", state="bad") == 1
     metrics.show([])
     assert value("actionstream_backup_success_timestamp_seconds") == 0
+    assert value("actionstream_backup_checked_timestamp_seconds") == 0
+    assert value("actionstream_backup_drill_success_timestamp_seconds") == 0
 
 
 URL = "postgresql+psycopg://owner:{}@db.example:6432/live?sslmode=verify-full&sslpassword=s3cret"
