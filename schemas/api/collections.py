@@ -117,7 +117,9 @@ class Collection(Output):
     object_count: int = Field(description="How many objects it has.")
     byte_count: int = Field(description="Bytes of all their bodies.")
     version: int = Field(description="Raised by every change of the collection; its ETag.")
-    sequence: int = Field(description="Number of the last change of one of its objects.")
+    sequence: int = Field(
+        description="Number of the last change of one of its objects; under its name it only rises."
+    )
     created_at: datetime = Field(description="When it was created.")
     updated_at: datetime = Field(description="When it was last changed.")
 
