@@ -80,8 +80,10 @@ e2e: setup-test ## run the tests of the whole
 	$(LOCAL) test --product -- $(TESTS) tests/e2e
 
 fuzz: setup-test ## make up ten times the calls that the tests make up, others each time
-	$(LOCAL) test --product -- $(TESTS) --hypothesis-profile deep tests/e2e/test_fuzz.py \
-		tests/e2e/test_fuzz_objects.py tests/e2e/test_schemathesis.py
+	@# Each call is tried without its key too: thousands of them, all from one address.
+	ACTIONSTREAM_RATE_LIMITS=key:60/m,write:10/m,ip:600000/5m $(LOCAL) test --product -- $(TESTS) \
+		--hypothesis-profile deep \
+		tests/e2e/test_fuzz.py tests/e2e/test_fuzz_objects.py tests/e2e/test_schemathesis.py
 
 chaos: setup-test ## kill everything 200 times under load and look what is lost: make chaos CHAOS="--kills 50"
 	$(BIN)/python -m tests.chaos $(CHAOS)
