@@ -40,6 +40,7 @@ _PROBLEMS: Final = {
     416: "Beyond the end of the file.",
     422: "A value is wrong; errors names each.",
     429: "Too many calls; see Retry-After.",
+    500: "A fault of the server; it is logged under the id in X-Correlation-ID.",
     503: "A server behind the gateway is away; see Retry-After.",
 }
 _MAX_DESCRIPTION: Final = 300
@@ -186,7 +187,7 @@ def _never_null(schema: Json) -> Json:
 def _statuses(path: str, method: str, operation: Json) -> set[int]:
     parameters, changes = _parameters(operation), method != "get"
     rules = (
-        ({401, 403, 422, 429, 503}, True),
+        ({401, 403, 422, 429, 500, 503}, True),
         ({406}, not path.endswith(OTHER_KINDS)),
         ({404}, "{" in path),
         ({400, 413, 415}, "requestBody" in operation),

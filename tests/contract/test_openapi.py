@@ -1,6 +1,5 @@
 """The OpenAPI document: it is committed, true, and fits what GPTs can read."""
 
-import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from gateway import errors
 from gateway.app import openapi_document
 from gateway.catalogue import KINDS, type_uri
 from gateway.errors import GatewayError, InvalidInput
@@ -63,6 +61,13 @@ def everything(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 def test_the_committed_document_is_the_codes(document: dict[str, Any]) -> None:
     """Code and document do not differ; `actionstream docs` writes it anew."""
     assert json.loads(COMMITTED.read_text()) == document
+
+
+def test_every_call_may_fail_unexpectedly(document: dict[str, Any]) -> None:
+    """Then it is a problem document too, which programs that are made of this document can read."""
+    for name, operation in everything(document):
+        if "/v1/" in name:
+            assert list(operation["responses"]["500"]["content"]) == ["application/problem+json"]
 
 
 def test_it_is_a_valid_document(document: dict[str, Any]) -> None:
@@ -199,11 +204,19 @@ def _named(schema: Any, schemas: dict[str, Any], seen: set[str] | None = None) -
     return seen
 
 
+def subclasses(kind: type[GatewayError]) -> Iterator[type[GatewayError]]:
+    """Yields: a class, and all that are made of it, wherever they are."""
+    yield kind
+    for each in kind.__subclasses__():
+        yield from subclasses(each)
+
+
 def test_every_error_of_the_gateway_has_a_page() -> None:
-    """The catalogue of problems names each class of error."""
-    for _, error in inspect.getmembers(errors, inspect.isclass):
-        if issubclass(error, GatewayError):
-            assert type_uri(error.code).removeprefix("/problems/") in KINDS, error
+    """The catalogue of problems names each class of error, in whatever module it is."""
+    found = {error.__module__ for error in subclasses(GatewayError)}
+    assert found >= {"gateway.errors", "gateway.events.errors"}
+    for error in subclasses(GatewayError):
+        assert type_uri(error.code).removeprefix("/problems/") in KINDS, error
 
 
 def test_every_reason_of_the_parsers_has_a_page() -> None:

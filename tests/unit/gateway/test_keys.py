@@ -404,6 +404,21 @@ async def test_what_is_no_key_asks_nobody(world: World, text: str) -> None:
     assert world.server.asked == 0
 
 
+@pytest.mark.parametrize("part", ["key_id", "secret", "checksum"])
+async def test_a_mistyped_key_asks_nobody(world: World, part: str) -> None:
+    """It has the right form, and its checksum says that a letter is wrong, wherever that is."""
+    text = str(world.key)
+    place = {"key_id": 12, "secret": 40, "checksum": -1}[part]
+    wrong = "x" if text[place] != "x" else "y"
+    mistyped = text[:place] + wrong + text[place:][1:]
+    assert len(mistyped) == len(text)
+    with pytest.raises(Unauthorised, match="checksum"):
+        await world.ask(mistyped)
+    assert world.server.asked == 0
+    counted = 'actionstream_keys_refused_total{reason="malformed"} 1.0'
+    assert counted in generate_latest(world.metrics.registry).decode()
+
+
 async def test_the_pepper_before_still_opens(nowhere: GatewaySettings) -> None:
     """Keys made under it are valid while it is set, and no longer."""
     new = "another pepper of thirty-two characters"
