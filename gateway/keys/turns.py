@@ -57,9 +57,7 @@ class Turns:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._leave(address, turn)
-            elif turn.exception() is None:
+            if not turn.cancelled() and turn.exception() is None:
                 self._end(address)
             raise
 
@@ -75,8 +73,10 @@ class Turns:
             turn = self._lines[address].popleft()
             self._lines.move_to_end(address)
             self._drop_empty(address)
-            self._reading[address] += 1
-            turn.set_result(None)
+            # Whoever has gone away meanwhile is passed over.
+            if not turn.cancelled():
+                self._reading[address] += 1
+                turn.set_result(None)
 
     def _next(self) -> str | None:
         # Only addresses that read already are passed over, so that few are ever looked at.
@@ -90,12 +90,10 @@ class Turns:
         longest = max(self._lines, key=lambda one: len(self._lines[one]))
         if len(self._lines[longest]) <= len(self._lines.get(address, ())):
             raise _crowded()
-        self._lines[longest].pop().set_exception(_crowded())
+        latest = self._lines[longest].pop()
+        if not latest.cancelled():
+            latest.set_exception(_crowded())
         self._drop_empty(longest)
-
-    def _leave(self, address: str, turn: "asyncio.Future[None]") -> None:
-        self._lines[address].remove(turn)
-        self._drop_empty(address)
 
     def _drop_empty(self, address: str) -> None:
         if not self._lines[address]:
