@@ -20,7 +20,6 @@ from gateway.errors import (
     UnsupportedMediaType,
 )
 from gateway.invalid import invalid_input
-from schemas.api.collections import BatchOperation, ObjectInput, ObjectMerge, ObjectReplacement
 from schemas.json_values import MAX_DEPTH, MAX_DIGITS, NotStorable, check
 from schemas.writes import MAX_BODY_BYTES
 
@@ -60,14 +59,6 @@ def fitted(value: Any, model: type[Model]) -> Model:  # noqa: ANN401 - any JSON 
         found = error.errors(include_url=False, include_context=False, include_input=False)
         # As FastAPI's errors, whose places begin with the part of the call.
         raise invalid_input([{**one, "loc": ("body", *one["loc"])} for one in found]) from error
-
-
-def lifetime(given: ObjectInput | ObjectReplacement | ObjectMerge | BatchOperation) -> int | None:
-    """Returns: the seconds that a body gives an object; 0 where it gives null, None where nothing.
-
-    So null lifts an end, and keeps a collection's default from giving one.
-    """
-    return 0 if given.ttl_s is None and "ttl_s" in given.model_fields_set else given.ttl_s
 
 
 def kind_of(request: Request) -> str:

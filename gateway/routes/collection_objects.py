@@ -83,7 +83,7 @@ async def create_object(
     given = await bodies.read(request, ObjectInput)
     await bodies.check_size(request, given.body)
     refuse_if_match(request)
-    asked = {"key": given.key, "body": given.body, "ttl_s": bodies.lifetime(given)}
+    asked = {"key": given.key, "body": given.body, "ttl_s": given.ttl_s}
     alone = only_if_absent(if_none_match) and given.key is not None
     # The same but for the answer where the key is taken: 412, since a condition does not hold.
     operation = PutObject(**asked, if_absent=True) if alone else CreateObject(**asked)
@@ -165,7 +165,7 @@ async def put_object_by_key(
     operation = PutObject(
         key=key,
         body=given.body,
-        ttl_s=bodies.lifetime(given),
+        ttl_s=given.ttl_s,
         if_version=wanted_version(given.if_version, if_match),
         if_absent=only_if_absent(if_none_match, if_absent=if_absent),
         if_exists=only_if_there(if_match, if_exists=if_exists),

@@ -81,8 +81,6 @@ def _operation(one: BatchOperation, number: int) -> ObjectOperation:
     if "id" in taken and (one.id is None) == (one.key is None):
         raise InvalidInput.at(place, f"{one.op} needs id or key, and not both")
     values = {_NAMES.get(name, name): getattr(one, name) for name in taken}
-    if "ttl_s" in values:
-        values["ttl_s"] = bodies.lifetime(one)
     if one.op == "merge":
         values["patch"] = values.pop("body")
     return cast("ObjectOperation", model.model_validate(values))

@@ -112,7 +112,7 @@ async def replace_object(
     operation = PutObject(
         object_id=object_id,
         body=given.body,
-        ttl_s=bodies.lifetime(given),
+        ttl_s=given.ttl_s,
         if_version=wanted_version(given.if_version, if_match),
     )
     name = await home(state, call, object_id)
@@ -199,6 +199,6 @@ async def _change(
     return MergeObject(
         object_id=object_id,
         patch=given.body,
-        ttl_s=bodies.lifetime(given),
+        ttl_s=given.ttl_s,
         if_version=wanted_version(version, if_match),
     )

@@ -11,6 +11,7 @@ from schemas.problems import FieldError
 from schemas.tenants import Quota
 from schemas.writes import (
     MAX_OPERATIONS,
+    MAX_TTL_S,
     MAX_VERSIONS,
     CollectionName,
     Indexes,
@@ -33,8 +34,11 @@ OptionalKey = Annotated[
     Key | None, Field(description="A name of your own, unique in the collection for each end user.")
 ]
 TTL = Annotated[
-    Seconds | None,
-    Field(description="Seconds until it is deleted by itself, from now on; null: never."),
+    Annotated[int, Field(ge=0, le=MAX_TTL_S), NUMBER] | None,
+    Field(
+        description="Seconds from now until it is deleted by itself; 0: never; absent or null: the "
+        "collection's default, or unchanged in a merge."
+    ),
 ]
 IfVersion = Annotated[
     Annotated[int, Field(ge=0), NUMBER] | None,

@@ -154,6 +154,17 @@ def test_a_patch_of_an_object_says_of_each_kind_what_it_is(document: dict[str, A
     assert all("itself" in one["schema"]["description"] for one in bare)
 
 
+def test_lifetimes_say_what_0_and_null_mean(document: dict[str, Any]) -> None:
+    """A client that fills in null for what it leaves out may do so."""
+    for name in ("ObjectInput", "ObjectReplacement", "ObjectMerge", "BatchOperation"):
+        model = document["components"]["schemas"][name]
+        given = model["properties"]["ttl_s"]
+        assert "ttl_s" not in model["required"], name
+        assert [one["type"] for one in given["anyOf"]] == ["integer", "null"], name
+        assert given["anyOf"][0]["minimum"] == 0, name
+        assert "0: never; absent or null: the collection's default" in given["description"], name
+
+
 def test_all_of_v1_needs_the_key(document: dict[str, Any]) -> None:
     """Calls under /v1 name the bearer key and 401; others are open."""
     for name, operation in everything(document):

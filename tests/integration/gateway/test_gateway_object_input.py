@@ -62,7 +62,8 @@ async def test_nasty_input_is_a_problem_of_the_client(
 
 PATCHES: list[tuple[str, Any, dict[str, Any]]] = [
     ("json", {"body": {"n": 1}, "ttl_s": 9}, {"op": "merge", "patch": {"n": 1}, "ttl_s": 9}),
-    ("json", {"body": {}, "ttl_s": None}, {"op": "merge", "patch": {}, "ttl_s": 0}),
+    ("json", {"body": {}, "ttl_s": None}, {"op": "merge", "patch": {}, "ttl_s": None}),
+    ("json", {"body": {}, "ttl_s": 0}, {"op": "merge", "patch": {}, "ttl_s": 0}),
     ("json", {"body": {}}, {"op": "merge", "patch": {}, "ttl_s": None}),
     (
         "merge-patch+json",
@@ -89,6 +90,37 @@ async def test_a_patch_is_wrapped_as_json_and_bare_as_any_other_kind(
     )
     operation = told(records, shelf, answer)
     assert operation | meant | {"if_version": 1} == operation
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [({}, None), ({"ttl_s": None}, None), ({"ttl_s": 0}, 0), ({"ttl_s": 9}, 9)]
+)
+async def test_null_is_no_lifetime_and_0_is_for_good(
+    api: httpx2.AsyncClient,
+    shelf: Shelf,
+    records: Records,
+    given: dict[str, Any],
+    meant: int | None,
+) -> None:
+    """Clients that fill in null for whatever is left out keep nothing for good by that."""
+    path, sent = f"{shelf.path}/objects", {"body": {}, **given}
+    for method, url in (
+        ("POST", path),
+        ("PUT", f"{path}/by-key/k"),
+        ("PUT", f"/v1/objects/{shelf.put({})}"),
+    ):
+        answer = await api.request(method, url, json=sent, params={"wait_s": 0})
+        assert told(records, shelf, answer)["ttl_s"] == meant, url
+    operations = [
+        {"op": "create", "body": {}, **given},
+        {"op": "put", "key": "k", "body": {}, **given},
+        {"op": "merge", "key": "k", "body": {}, **given},
+        {"op": "patch", "key": "k", "patch": [REMOVAL], **given},
+    ]
+    body = {"operations": operations}
+    answer = await api.post(f"{shelf.path}/batch", json=body, params={"wait_s": 0})
+    found = told(records, shelf, answer)["operations"]
+    assert [one["ttl_s"] for one in found] == [meant] * 4
 
 
 async def test_a_patch_without_its_wrapper_is_told_so(

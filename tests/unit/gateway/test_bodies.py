@@ -64,7 +64,9 @@ def test_values_come_in_exactly(value: Any) -> None:
         ('{"body":' + "[" * 100_000 + "]" * 100_000 + "}", "", "64 levels"),
         ('{"body":[]}', "/body", "dictionary"),
         ('{"body":{},"bodi":{}}', "/bodi", "unknown field"),
-        ('{"body":{},"ttl_s":0}', "/ttl_s", "1"),
+        ('{"body":{},"ttl_s":-1}', "/ttl_s", "0"),
+        ('{"body":{},"ttl_s":' + "9" * 12 + "}", "/ttl_s", "less than"),
+        ('{"body":{},"ttl_s":true}', "/ttl_s", "number"),
     ],
 )
 def test_what_would_not_be_kept_is_refused(text: str, pointer: str, said: str) -> None:
