@@ -108,11 +108,11 @@ def _advice(wanted: Filter) -> QueryTooSlow:
 def _shown(
     state: State, page: Page, tree: Tree | None, bound: tuple[str, ...], total: int | None
 ) -> tuple[str, str | None]:
-    items, has_more = page.items, page.has_more
+    items, last = page.items, page.following
     if tree is not None:
         items = _fitting(items, tree)
-        has_more = has_more or len(items) < len(page.items)
-    following = state.cursors.seal(list(items[-1][:2]), *bound) if has_more else None
+        last = items[-1][:2] if len(items) < len(page.items) else last
+    following = None if last is None else state.cursors.seal(list(last), *bound)
     listed = ",".join([f"{item[2]}{item[3]}}}" for item in items])
     kind = "null" if total is None else '"exact"' if total <= MOST_COUNTED else '"at_least"'
     number = "null" if total is None else min(total, MOST_COUNTED)

@@ -10,8 +10,11 @@ from gateway.direct import Direct
 from gateway.errors import ChangesExpired
 from gateway.principal import Principal
 from gateway.queries.collections import missing
-from gateway.queries.object_pages import PAGE_CHARS, ROW_CHARS
+from gateway.queries.object_pages import PAGE_CHARS
 from gateway.queries.objects import ALIVE, HEAD, TIME
+
+_ROW_CHARS: Final = 720
+"""What a change takes beside its body, where its key and its end user's name are long."""
 
 _PAGE: Final = f"""
 SELECT c.sequence, c.forgotten_sequence, p.* FROM collections c LEFT JOIN LATERAL (
@@ -25,8 +28,8 @@ SELECT c.sequence, c.forgotten_sequence, p.* FROM collections c LEFT JOIN LATERA
     END
   FROM (
     SELECT o.*, {ALIVE} AS alive,
-           sum(o.size_bytes + {2 * ROW_CHARS}) OVER (ORDER BY o.sequence ROWS UNBOUNDED PRECEDING)
-           - o.size_bytes - {2 * ROW_CHARS} AS before
+           sum(o.size_bytes + {_ROW_CHARS}) OVER (ORDER BY o.sequence ROWS UNBOUNDED PRECEDING)
+           - o.size_bytes - {_ROW_CHARS} AS before
     FROM (
       SELECT o.* FROM tenant_objects o
       WHERE o.collection_id = c.collection_id AND o.gpt_id = c.gpt_id

@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 from gateway.direct import Direct
 from gateway.principal import Principal
 from gateway.queries.object_filters import Filter
-from gateway.queries.objects import ALIVE, TIME, head
+from gateway.queries.objects import ALIVE, HEAD, TIME, head
+from gateway.queries.scope import seen
 
 PAGE_CHARS: Final = 90_000
 """About what a page holds at most, if it has more than one object; GPTs take 100,000."""
@@ -21,11 +22,8 @@ MOST_COUNTED: Final = 10_000
 PROBED: Final = 1000
 """How many of the next objects are looked at before an index is asked for all that match."""
 
-ROW_CHARS: Final = 360
-"""What an object takes beside its body."""
-
-_USUAL_BYTES: Final = 1000
-"""A body of a GPT's collection is seldom larger; where the share is less, many would not fit."""
+_AT_ONCE_BYTES: Final = 1500
+"""Bodies up to this are read with the page's rows; of larger ones those alone that fit the page."""
 
 _UPDATED: Final = f"to_char(o.updated_at, '{TIME}')"
 
@@ -41,7 +39,7 @@ class Wanted:
     """What a page is to hold.
 
     `after` is the place of the last object of the page before: when it was created, and its id.
-    `budget` are the bytes of bodies behind which a page ends.
+    `budget` is how long its objects' JSON may be, unless there is only one.
     """
 
     name: str
@@ -54,10 +52,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Objects, and whether there are more behind them."""
+    """Objects, and the place of the last one if there are more behind it."""
 
     items: list[Item]
-    has_more: bool
+    following: tuple[str, str] | None
 
 
 async def page(direct: Direct, principal: Principal, wanted: Wanted) -> Page | None:
@@ -67,31 +65,55 @@ async def page(direct: Direct, principal: Principal, wanted: Wanted) -> Page | N
         TookTooLong: no index serves the filter, and the collection is too large to look through.
     """
     found: list[Any] = []
-    for shared, summed in statements(principal, wanted):
-        asked = [shared, summed] if _share(wanted) >= _USUAL_BYTES else [summed]
-        for statement in asked:
-            found = await direct.walk(principal.gpt_id, statement, values_of(principal, wanted))
-            if all(body is not None or at is None for at, *_, body in found[: wanted.limit]):
-                break
+    for statement in statements(principal, wanted):
+        found = await direct.walk(principal.gpt_id, statement, values_of(principal, wanted))
         if len(found) > wanted.limit:
             break
     if not found:
         return None
-    items = [row for row in found[: wanted.limit] if row[3] is not None]
-    return Page(items, has_more=len(found) > len(items) and found[0][1] is not None)
+    if found[0][0] is None:
+        return Page([], None)
+    rows = _fitting(found[: wanted.limit], wanted.budget)
+    following = rows[-1][:2] if len(found) > len(rows) else None
+    return Page(await _whole(direct, principal, rows), following)
 
 
-def statements(principal: Principal, wanted: Wanted) -> list[tuple[str, str]]:
-    """Returns: what to ask for a page, one pair after the other, until one fills it.
+def _fitting(rows: list[Any], budget: int) -> list[Any]:
+    """Returns: the first rows, as many as the budget is for and at least one."""
+    for number, (_, _, head_of, body, size_bytes) in enumerate(rows):
+        budget -= len(head_of) + (size_bytes if body is None else len(body))
+        if budget < 0 and number:
+            return rows[:number]
+    return rows
+
+
+async def _whole(direct: Direct, principal: Principal, rows: list[Any]) -> list[Item]:
+    """Returns: the objects of rows, with the bodies that were not read with them.
+
+    An object that was changed meanwhile is as it is now; one that was deleted is left out.
+    """
+    large = [row[1] for row in rows if row[3] is None]
+    if not large:
+        return [row[:4] for row in rows]
+    scope, subject = seen(principal)
+    read = await direct.rows(principal.gpt_id, _LARGE + scope, (principal.gpt_id, large, *subject))
+    now = {object_id: rest for object_id, *rest in read}
+    return [
+        (at, object_id, *(now[object_id] if body is None else (head_of, body)))
+        for at, object_id, head_of, body, _ in rows
+        if body is not None or object_id in now
+    ]
+
+
+def statements(principal: Principal, wanted: Wanted) -> list[str]:
+    """Returns: what to ask for a page, one after the other, until one fills it.
 
     What matches often fills a page from the next objects in order; what does not, an index finds.
-    The first of a pair reads the bodies that take no more than their share of the budget. Where one
-    takes more, the second one adds up the sizes, for a third of what a page of small ones costs.
     """
     sources = [_PROBED, _MATCHED] if wanted.filter.served == "set" else [_PLAIN]
     own, conditions, goes_on = _own(principal), _conditions(wanted), wanted.after is not None
     return [
-        _pair(source, own, conditions, wanted.order, int(wanted.limit), goes_on)
+        _statement(source, own, conditions, wanted.order, int(wanted.limit), goes_on)
         for source in sources
     ]
 
@@ -119,19 +141,21 @@ _MATCHED: Final = """(
   ) page JOIN tenant_objects o ON o.object_id = page.object_id"""
 
 
-_SUM: Final = f"""sum(o.size_bytes + {ROW_CHARS}) OVER (ORDER BY {{order}} ROWS UNBOUNDED PRECEDING)
-           - o.size_bytes - {ROW_CHARS} AS before"""
+_LARGE: Final = f"""
+SELECT o.object_id, {HEAD}, o.body::text
+FROM tenant_objects o JOIN collections c ON c.collection_id = o.collection_id
+WHERE c.deleted_at IS NULL AND {ALIVE} AND o.gpt_id = %s AND o.object_id = ANY(%s)"""  # noqa: S608 - of our own parts; values go as parameters
 
 
 @lru_cache(maxsize=512)
-def _pair(  # noqa: PLR0917 - what tells statements apart
+def _statement(  # noqa: PLR0917 - what tells statements apart
     source: str,
     own: str,
     conditions: str,
     direction: str,
     limit: int,
     goes_on: bool,  # noqa: FBT001 - as above
-) -> tuple[str, str]:
+) -> str:
     order = f"o.created_at {direction}, o.object_id {direction}"
     place = f"(o.created_at, o.object_id) {_SIGN[direction]} (%(time)s::timestamptz, %(id)s)"
     # Written out: without knowing it, Postgres expects a tenth of all rows, finds a plan for that
@@ -144,21 +168,15 @@ def _pair(  # noqa: PLR0917 - what tells statements apart
         order=order,
         limit=number,
     )
-    page = f"(SELECT o.* FROM {rows} ORDER BY {order} LIMIT {number}) o"  # noqa: S608 - of our own parts
-    return (
-        _statement(page, order, "o.*", "o.size_bytes <= %(share)s"),
-        _statement(page, order, f"o.*, {_SUM.format(order=order)}", "o.before < %(budget)s"),
-    )
-
-
-def _statement(page: str, order: str, columns: str, fits: str) -> str:
     # Behind OFFSET 0 the time is written once a row, however often it stands in the JSON.
     shown = head("o.at", f"CASE o.updated_at WHEN o.created_at THEN o.at ELSE {_UPDATED} END")
+    small = f"o.size_bytes <= {_AT_ONCE_BYTES}"
     return f"""
 SELECT p.* FROM collections c LEFT JOIN LATERAL (
-  SELECT o.at, o.object_id, {shown}, CASE WHEN {fits} THEN o.body::text END
+  SELECT o.at, o.object_id, {shown}, CASE WHEN {small} THEN o.body::text END, o.size_bytes
   FROM (
-    SELECT {columns}, to_char(o.created_at, '{TIME}') AS at FROM {page} OFFSET 0) o
+    SELECT o.*, to_char(o.created_at, '{TIME}') AS at
+    FROM (SELECT o.* FROM {rows} ORDER BY {order} LIMIT {number}) o OFFSET 0) o
   ORDER BY {order}) p ON true
 WHERE {_COLLECTION}"""  # noqa: S608 - put together of our own parts; values go as parameters
 
@@ -172,10 +190,6 @@ def _conditions(wanted: Wanted) -> str:
     return "".join(f" AND {one}" for one in wanted.filter.conditions)
 
 
-def _share(wanted: Wanted) -> int:
-    return wanted.budget // wanted.limit - ROW_CHARS
-
-
 def values_of(principal: Principal, wanted: Wanted) -> dict[str, Any]:
     """Returns: the values that stand in these statements, by name."""
     time, object_id = wanted.after or (None, None)
@@ -187,6 +201,4 @@ def values_of(principal: Principal, wanted: Wanted) -> dict[str, Any]:
         "time": time,
         "id": object_id,
         "probed": PROBED,
-        "budget": wanted.budget,
-        "share": _share(wanted),
     }

@@ -98,7 +98,6 @@ CASES: list[tuple[dict[str, Any], str | None, str]] = [
 
 
 @pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
-@pytest.mark.parametrize("way", [0, 1], ids=["shared", "summed"])
 @pytest.mark.parametrize("after", [None, ("2026-01-01T01:00:00.000000Z", "indexed_3600")])
 @pytest.mark.parametrize(("where", "q", "index"), CASES)
 async def test_the_index_serves_the_filter(  # noqa: PLR0917 - each is a part of the case
@@ -109,14 +108,13 @@ async def test_the_index_serves_the_filter(  # noqa: PLR0917 - each is a part of
     q: str | None,
     index: str,
     after: tuple[str, str] | None,
-    way: int,
     plans: str,
 ) -> None:
     """With values known to the planner and without, on the first page and behind a cursor."""
     principal = Principal(rows.gpt_id, None, "key", frozenset({"read"}), None)
     shape = await collections.shape(direct, principal, filled)
     wanted = Wanted(filled, 50, after=after, filter=compiled(parse(json.dumps(where)), shape, q))
-    statement = object_pages.statements(principal, wanted)[-1][way]
+    statement = object_pages.statements(principal, wanted)[-1]
     await direct.rows(rows.gpt_id, f"SELECT set_config('plan_cache_mode', '{plans}', false)")
     given = object_pages.values_of(principal, wanted)
     # The second time it is a prepared statement, whose plan may be made without the values.

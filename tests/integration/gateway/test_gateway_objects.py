@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import update
 
+from gateway.queries.object_pages import PAGE_CHARS
 from schemas.ids import COLLECTION, OBJECT
 from schemas.tables import COLLECTIONS, OBJECTS
 from tests.integration.gateway.conftest import Bearer, Rows
@@ -143,15 +144,16 @@ async def test_a_page_ends_before_it_is_too_long_for_a_gpt(
     api: httpx2.AsyncClient, shelf: Shelf
 ) -> None:
     """Large objects end a page early, but it has at least one; trimmed ones are short again."""
-    texts = ["x" * 40_000, "y" * 40_000, "z" * 40_000, "w" * 120_000]
+    texts = ["x" * 40_000, "small", "y" * 40_000, "z" * 40_000, "w" * 120_000]
     ids = [shelf.put({"n": n, "text": text}, size_bytes=len(text)) for n, text in enumerate(texts)]
-    first = (await api.get(f"{shelf.path}/objects")).json()
-    assert [one["id"] for one in first["items"]] == ids[:3]
-    assert first["has_more"]
+    first = await api.get(f"{shelf.path}/objects")
+    assert [one["id"] for one in first.json()["items"]] == ids[:3]
+    assert first.json()["has_more"]
+    assert len(first.text) < PAGE_CHARS + 1000
     found = await everything(api, shelf)
-    assert [one["id"] for one in found] == ids
+    assert [(one["id"], one["body"]["text"]) for one in found] == [*zip(ids, texts, strict=True)]
     short = await api.get(f"{shelf.path}/objects", params={"fields": "n"})
-    assert [one["body"] for one in short.json()["items"]] == [{"n": n} for n in range(4)]
+    assert [one["body"] for one in short.json()["items"]] == [{"n": n} for n in range(5)]
 
 
 async def test_what_is_deleted_or_past_its_time_is_not_there(
