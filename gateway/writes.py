@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.answers import ACCEPTED, COLLECTION_WAIT_S, note_ids
 from gateway.deps import Call
-from gateway.errors import RequestFailed
+from gateway.errors import RequestFailed, Unavailable
 from gateway.preconditions import etag, refuse_if_none_match
 from gateway.public import link
 from gateway.queries import objects
@@ -113,7 +113,11 @@ async def _body(
         return dumped(operation.body)
     if not call.principal.may("read", name):
         return "null"
-    found = await objects.body(state.direct, kept["gpt_id"], kept["id"], kept["version"])
+    try:
+        found = await objects.body(state.direct, kept["gpt_id"], kept["id"], kept["version"])
+    except Unavailable:
+        # The change stands; an error would have the client make it again.
+        return "null"
     return found or "null"
 
 

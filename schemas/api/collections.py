@@ -185,8 +185,9 @@ class ChangedObject(ObjectHead):
     """An object as a change left it."""
 
     body: dict[str, Any] | None = Field(
-        description="The object; null where the key may not read, or later changes have come "
-        "already and this version is no longer kept. The change was made all the same."
+        description="The object; null where the key may not read, where later changes have come "
+        "already and this version is no longer kept, and where the database went away before it "
+        "was read. The change was made all the same."
     )
 
 
