@@ -3,7 +3,7 @@
 From here on the caller is that end user: nothing tells it from one whose key bears the subject.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -33,10 +33,12 @@ def of_call(request: Request, principal: Principal, path: str) -> Principal:
 
     Raises:
         Forbidden: the key is another end user's.
-        InvalidInput: what is named is no end user, or the call can be nobody's.
+        InvalidInput: what is named is no end user, or the call can be nobody's, or the parameter
+            that names one is misspelt.
     """
     named = in_headers(request.scope)
     if request.scope["query_string"]:
+        _check_spelling(request.query_params)
         named += [("query", text) for text in request.query_params.getlist(SUBJECT)]
     if named and path.startswith(_ADMIN):
         detail = "calls under /v1/admin are no end user's; leave it out"
@@ -71,6 +73,14 @@ def acting(principal: Principal, named: Sequence[Named]) -> Principal:
     if principal.subject not in {None, subject}:
         raise Forbidden("the key is another end user's; leave out whom the call is to be for")
     return replace(principal, subject=subject)
+
+
+def _check_spelling(names: Iterable[str]) -> None:
+    # Parameters that nobody knows are ignored elsewhere; here the call would see everybody's.
+    for name in names:
+        if name != SUBJECT and name.strip().casefold() == SUBJECT:
+            detail = f"is misspelt in the query; write the parameter as {SUBJECT}, in small letters"
+            raise InvalidInput.at(f"/query/{SUBJECT}", detail)
 
 
 def _checked(part: str, text: str) -> str:

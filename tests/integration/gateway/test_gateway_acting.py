@@ -155,6 +155,9 @@ async def test_nobody_else_may_be_named(ann: httpx2.AsyncClient, api: httpx2.Asy
         answer = await api.get("/v1/documents", params={"subject": text})
         assert answer.status_code == 422, text
         assert answer.json()["errors"][0]["pointer"] == "/query/subject"
+    for name in ("Subject", "subject "):
+        answer = await api.get("/v1/documents", params={name: "ann"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input"), name
 
 
 async def test_streams_are_the_end_users(url: str, settings: Settings, rows: Rows) -> None:

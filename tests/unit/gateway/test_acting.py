@@ -60,6 +60,24 @@ def test_what_is_no_end_user_is_refused(query: bytes, headers: tuple[bytes, ...]
         of_call(call(query, *headers), EVERYONE, "/v1/documents")
 
 
+@pytest.mark.parametrize(
+    "query",
+    [b"Subject=ann", b"SUBJECT=", b"subject+=ann", b"%09subject=ann", b"limit=1&subject&Subject=a"],
+)
+@pytest.mark.parametrize("path", ["/v1/documents", "/v1/admin/gpts"])
+def test_a_misspelt_parameter_is_not_overlooked(query: bytes, path: str) -> None:
+    """The call would be everybody's, though it was meant to be one end user's."""
+    with pytest.raises(InvalidInput, match="write the parameter as subject") as raised:
+        of_call(call(query), EVERYONE, path)
+    assert [error.pointer for error in raised.value.errors] == ["/query/subject"]
+
+
+def test_other_parameters_are_no_misspelling() -> None:
+    """Those of events name what they are of, and are no end users."""
+    found = of_call(call(b"subject_id=doc_1&q=Subject"), EVERYONE, "/v1/events")
+    assert found.subject is None
+
+
 def test_a_key_of_one_end_user_is_of_no_other() -> None:
     """Naming itself changes nothing."""
     assert of_call(call(b"subject=ann"), ANN, "/v1/documents") == ANN
