@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from alembic import command
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -124,5 +125,7 @@ async def _migrate(scratch: Address) -> None:
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise BackupFailed(f"the restored database cannot be migrated: {reason}") from error
+    except CommandError as error:
+        raise BackupFailed(f"the backup is of a newer release than this one: {error}") from error
     finally:
         await engine.dispose()

@@ -1,5 +1,7 @@
 """What is done at night for the backups that are there: reading them again, and a drill."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -26,15 +28,25 @@ async def look_after(settings: BackupSettings, target: Target) -> None:
     """Read again what nobody has read for a week, and hold a drill if it is time for one.
 
     What fails is said and counted, and tried again the next night: a backup was made, and pruning
-    must not wait for it.
+    must not wait for it. That holds for what nobody expected too: the next night's backup matters
+    more than a process that ends.
     """
     now = datetime.now(UTC)
     for work in (_read_again, _rehearse):
-        try:
+        with _failures_counted("backups not looked after"):
             await work(settings, target, now)
-        except BackupError as error:
-            metrics.FAILED.inc()
-            log.error("backups not looked after", reason=str(error))  # noqa: TRY400 - it says all
+
+
+@contextmanager
+def _failures_counted(event: str, **about: str) -> Iterator[None]:
+    try:
+        yield
+    except BackupError as error:
+        metrics.FAILED.inc()
+        log.error(event, reason=str(error), **about)  # noqa: TRY400 - the sentence says it all
+    except Exception:
+        metrics.FAILED.inc()
+        log.exception(event, **about)
 
 
 async def _read_again(settings: BackupSettings, target: Target, now: datetime) -> None:
@@ -43,9 +55,11 @@ async def _read_again(settings: BackupSettings, target: Target, now: datetime) -
         for one in await stored(target):
             if one.checked_at is not None and one.checked_at > now - _READ_EVERY + _HALF_A_DAY:
                 continue
-            verdict = await verify(target, Programs(settings.postgres_bin), one)
-            if verdict.flaw is not None:
-                log.error("backup is bad", name=one.name, flaw=verdict.flaw)
+            # One that cannot be read, tonight or ever, keeps none from being read.
+            with _failures_counted("backup not read again", name=one.name):
+                verdict = await verify(target, Programs(settings.postgres_bin), one)
+                if verdict.flaw is not None:
+                    log.error("backup is bad", name=one.name, flaw=verdict.flaw)
 
 
 async def _rehearse(settings: BackupSettings, target: Target, now: datetime) -> None:

@@ -4,13 +4,18 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import httpx2
 import pytest
+from prometheus_client import REGISTRY
 
 from bench.stack import free_port
 from streams.backup import schedule
+from streams.backup.address import Address
 from streams.backup.create import create
+from streams.backup.drill import drill
+from streams.backup.errors import BackupFailed
 from streams.backup.manifest import DUMP, MANIFEST, Manifest, named, rehearsed_at
 from streams.backup.prune import prune
 from streams.backup.settings import BackupSettings
@@ -32,6 +37,11 @@ async def metrics(port: int) -> dict[str, float]:
             if found.get("actionstream_backup_success_timestamp_seconds"):
                 return found
             await asyncio.sleep(0.1)
+
+
+def failures() -> float:
+    """What this process has counted."""
+    return REGISTRY.get_sample_value("actionstream_backup_failures_total") or 0
 
 
 async def write(target: Target, name: str, dump: bytes) -> None:
@@ -165,6 +175,73 @@ async def test_a_drill_that_finds_differences_is_held_again(
     assert held.rehearsal is not None
     assert any("public.lost" in one for one in held.rehearsal.differences)
     assert rehearsed_at([held]) is None
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+async def test_a_backup_of_a_newer_release_ends_no_schedule(
+    settings: BackupSettings, target: Target, database: Address
+) -> None:
+    """A drill says so in a sentence, and the nightly one counts it and leaves nothing behind."""
+    async with database.connect() as connection:
+        await connection.execute("UPDATE alembic_version SET version_num = 'of_next_year'")
+    await create(settings, target)
+    before = failures()
+
+    await look_after(settings, target)
+    with pytest.raises(BackupFailed, match=r"newer release than this one.*of_next_year"):
+        await drill(settings, target)
+
+    assert failures() == before + 1
+    async with database.connect() as connection:
+        query = "SELECT count(*) FROM pg_database WHERE datname LIKE %s"
+        left = await connection.execute(query, [f"{database.database}_drill_%"])
+        assert await left.fetchone() == (0,)
+
+
+class Partly:
+    """A target that cannot read one dump, and deletes nothing."""
+
+    def __init__(self, target: Target, name: str, error: Exception) -> None:
+        self._target = target
+        self._name = name
+        self._error = error
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.append(name)
+        return getattr(self._target, name)
+
+    async def read(self, name: str, part: str) -> AsyncIterator[bytes]:
+        """Yield what a part holds, but that one."""
+        if (name, part) == (self._name, DUMP):
+            raise self._error
+        async for chunk in self._target.read(name, part):
+            yield chunk
+
+    async def remove(self, name: str) -> None:
+        """Refuse."""
+        self.asked.append("remove")
+        raise BackupFailed(f"{name} is not to be deleted")
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+@pytest.mark.parametrize("error", [BackupFailed("refused"), ZeroDivisionError()], ids=str)
+async def test_a_backup_that_cannot_be_read_keeps_nothing_from_being_done(
+    settings: BackupSettings, target: Target, error: Exception
+) -> None:
+    """The one after it is read all the same, and a drill is held; also where nobody expected it."""
+    first = await aged(target, await create(settings, target), 9)
+    second = await aged(target, await create(settings, target), 8)
+    newest = (await create(settings, target)).name
+    before = failures()
+
+    await look_after(settings, cast("Target", Partly(target, first, error)))
+
+    found = {one.name: one for one in await stored(target)}
+    read = {name for name, one in found.items() if one.verdict is not None}
+    assert read == {second}
+    assert found[newest].rehearsal is not None
+    assert failures() == before + 1
 
 
 async def test_pruning_keeps_one_that_is_really_good(
