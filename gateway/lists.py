@@ -6,9 +6,11 @@ from urllib.parse import urlencode
 
 from fastapi import Query, Request, Response
 
+from gateway import acting
 from gateway.cursors import MAX_CHARS
 from gateway.errors import InvalidInput
 from gateway.public import link
+from schemas.api.model import SUBJECT
 from schemas.problems import FieldError
 from schemas.where import MAX_TEXT, Condition, InvalidWhere, parse
 
@@ -54,8 +56,13 @@ def conditions(
 
 
 def link_next(request: Request, response: Response, cursor: str | None) -> None:
-    """Add `Link: …; rel="next"` (RFC 8288) where there is a next page."""
+    """Add `Link: …; rel="next"` (RFC 8288) where there is a next page.
+
+    It names the end user whom the call is for, who may have been named in a header alone.
+    """
     if cursor is not None:
-        kept = [(name, value) for name, value in request.query_params.items() if name != "cursor"]
-        query = urlencode([*kept, ("cursor", cursor)])
-        response.headers["Link"] = f'<{link(request.scope["path"])}?{query}>; rel="next"'
+        asked = {**request.query_params, "cursor": cursor}
+        for _, subject in acting.in_headers(request.scope):
+            asked[SUBJECT] = subject
+        following = f"{link(request.scope['path'])}?{urlencode(asked)}"
+        response.headers["Link"] = f'<{following}>; rel="next"'
