@@ -8,7 +8,7 @@ Weights were measured: one step is about 0.3 microseconds. Keywords: JSON Schema
 https://json-schema.org/draft/2020-12
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
@@ -19,6 +19,8 @@ from schemas.json_values import MAX_DEPTH, escaped
 MAX_STEPS: Final = 4000
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
+ROOT: Final = 0
+"""The number of the whole schema among its parts."""
 PATTERN_STEPS: Final = 20
 _COMPARED_STEPS: Final = 10
 _MOST_INTEGER: Final = 2**63
@@ -38,29 +40,29 @@ class TooComplex(ValueError):
         self.detail = detail
 
 
-def steps(schema: dict[str, Any]) -> int:
-    """Returns: the most steps that a body of one value a level takes.
+def steps(parts: "Parts") -> int:
+    """Returns: the most steps that a body of one value a level takes, of a schema's parts.
 
-    Raises: TooComplex: more than 4,000; or the schema refers to what is not in it, or to itself
-        without going deeper into the body.
+    Raises: TooComplex: more than 4,000; or the schema refers to itself without going deeper into
+        the body.
     """
-    parts = parts_of(schema)
-    below: dict[str, int] = dict.fromkeys(parts, 0)
+    count = len(parts.numbered)
+    below = [0] * count
     for levels in range(MAX_DEPTH + 1):
-        if levels * len(parts) > _MOST_LOOKS:
-            detail = f"{len(parts):,} parts are too many for a schema that leads back to itself"
+        if levels * count > _MOST_LOOKS:
+            detail = f"{count:,} parts are too many for a schema that leads back to itself"
             raise TooComplex("", detail)
         level = _Level(parts, below)
-        found = {place: level.steps(place) for place in parts}
+        found = [level.steps(number) for number in range(count)]
         if found == below:
             break
         below = found
-    return below[""]
+    return below[ROOT]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A schema within the schema: what it takes itself, and which others it leads to.
+    """A schema within the schema: what it takes itself, and the numbers of those it leads to.
 
     `pattern` says that `own` has `PATTERN_STEPS` for a pattern that the value is to match, `again`
     that the schema asks for what was evaluated.
@@ -72,45 +74,65 @@ class Part:
     own: int
     pattern: bool
     again: bool
-    same: tuple[str, ...]
-    members: tuple[str, ...]
-    others: tuple[str, ...]
-    first: tuple[str, ...]
-    rest: tuple[str, ...]
-    every: tuple[str, ...]
+    same: tuple[int, ...]
+    members: Mapping[str, int]
+    others: tuple[int, ...]
+    first: tuple[int, ...]
+    rest: tuple[int, ...]
+    every: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All parts of a schema that a body can meet, by number, and where each was found first.
+
+    Places are put together of what is refused only: a name of 30 KB can stand above thousands.
+    """
+
+    numbered: list[Part]
+    found: list[tuple[int, str]]
+    """For each the number of the part that led to it, and the pointer to it from there."""
+
+    def place(self, number: int) -> str:
+        """Returns: the JSON Pointer of a part."""
+        way: list[str] = []
+        while number != ROOT:
+            number, step = self.found[number]
+            way.append(step)
+        return "".join(reversed(way))
 
 
 @dataclass(slots=True)
 class _Level:
     """The steps of all parts on a body of one level more than `below` was found for."""
 
-    parts: dict[str, Part]
-    below: dict[str, int]
-    known: dict[str, int] = field(default_factory=dict)
-    row: list[str] = field(default_factory=list)
+    parts: Parts
+    below: list[int]
+    known: dict[int, int] = field(default_factory=dict)
+    row: list[int] = field(default_factory=list)
 
-    def steps(self, place: str) -> int:
+    def steps(self, number: int) -> int:
         """Returns: the steps of one part."""
-        if place in self.known:
-            return self.known[place]
-        if place in self.row:
+        if number in self.known:
+            return self.known[number]
+        if number in self.row:
             detail = "the schema refers to itself without going deeper into the body"
-            raise TooComplex(place, detail)
+            raise TooComplex(self.parts.place(number), detail)
         if len(self.row) == _MOST_IN_A_ROW:
             detail = f"more than {_MOST_IN_A_ROW} references or combinations lead on to another"
-            raise TooComplex(place, detail)
-        self.row.append(place)
-        part = self.parts[place]
+            raise TooComplex(self.parts.place(number), detail)
+        self.row.append(number)
+        part = self.parts.numbered[number]
         here = sum(map(self.steps, part.same))
         self.row.pop()
         deeper = self._deeper(part)
         if part.again:
             # What was evaluated is found out by a second walk, and once more for each child.
             here, deeper = 2 * here, deeper + here
-        found = self.known[place] = part.own + here + deeper
+        found = self.known[number] = part.own + here + deeper
         if found > MAX_STEPS:
             detail = f"checking one value may take more than {MAX_STEPS:,} steps; simplify it"
-            raise TooComplex(place, detail)
+            raise TooComplex(self.parts.place(number), detail)
         return found
 
     def _deeper(self, part: Part) -> int:
@@ -118,53 +140,97 @@ class _Level:
         one_of = max(
             sum(below[each] for each in part.others),
             sum(below[each] for each in part.rest),
-            max((below[each] for each in part.members), default=0),
+            max((below[each] for each in part.members.values()), default=0),
             max((below[each] for each in part.first), default=0),
         )
         return one_of + sum(below[each] for each in part.every)
 
 
-def parts_of(root: dict[str, Any]) -> dict[str, Part]:
-    """Returns: all parts that a body can meet, by their JSON Pointers. Raises: TooComplex."""
-    parts: dict[str, Part] = {}
-    waiting: list[tuple[str, Any]] = [("", root)]
-    while waiting:
-        place, schema = waiting.pop()
-        if place in parts:
-            continue
-        schema = schema if isinstance(schema, dict) else {}
-        _check(place, schema)
-        led = {name: list(find(place, schema)) for name, find in _LEADS.items()}
-        if "$ref" in schema:
-            led["same"].append(_referred(root, place, schema["$ref"]))
-        waiting += [each for leads in led.values() for each in leads]
-        parts[place] = Part(
+def parts_of(root: dict[str, Any]) -> Parts:
+    """Returns: all parts that a body can meet.
+
+    Raises: TooComplex: the schema refers to what is not in it, or has what is not taken.
+    """
+    walk = _Walk(root)
+    parts: dict[int, Part] = {}
+    while walk.waiting:
+        number, schema = walk.waiting.pop()
+        parts[number] = walk.part(number, schema if isinstance(schema, dict) else {})
+    return Parts([parts[number] for number in range(len(parts))], walk.found)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Numbers the parts of a schema as they are found; each is taken up once, from `waiting`."""
+
+    root: dict[str, Any]
+    found: list[tuple[int, str]] = field(default_factory=lambda: [(ROOT, "")])
+    waiting: list[tuple[int, Any]] = field(init=False)
+    _known: dict[int, int] = field(init=False)
+    """By the identity of what stands there: a reference leads to the very same value."""
+
+    def __post_init__(self) -> None:
+        self.waiting = [(ROOT, self.root)]
+        self._known = {id(self.root): ROOT}
+
+    def part(self, number: int, schema: dict[str, Any]) -> Part:
+        """Returns: one part, once those it leads to have their numbers."""
+        try:
+            _check(number, schema)
+            same = [self._led(number, *each) for each in _SAME(schema)]
+            if "$ref" in schema:
+                same.append(self._led(ROOT, *_referred(self.root, schema["$ref"])))
+        except TooComplex as error:
+            place = Parts([], self.found).place(number)
+            raise TooComplex(place + error.pointer, error.detail) from None
+        members = schema.get("properties")
+        led = {
+            name: tuple(self._led(number, *each) for each in find(schema))
+            for name, find in _LEADS.items()
+        }
+        return Part(
             own=1 + _own(schema),
             pattern="pattern" in schema,
             again=any(name in schema for name in _UNEVALUATED),
-            **{name: tuple(to for to, _ in leads) for name, leads in led.items()},
+            same=tuple(same),
+            members={
+                name: self._led(number, f"/properties/{escaped(name)}", each)
+                for name, each in members.items()
+            }
+            if isinstance(members, dict) and members
+            else _NO_MEMBERS,
+            **led,
         )
-    return parts
+
+    def _led(self, number: int, step: str, schema: Any) -> int:  # noqa: ANN401 - any JSON value
+        """Returns: the number of what a part leads to."""
+        known = self._known.get(id(schema))
+        if known is not None:
+            return known
+        new = self._known[id(schema)] = len(self.found)
+        self.found.append((number, step))
+        self.waiting.append((new, schema))
+        return new
 
 
-def _referred(root: dict[str, Any], place: str, reference: Any) -> tuple[str, Any]:  # noqa: ANN401
+def _referred(root: dict[str, Any], reference: Any) -> tuple[str, Any]:  # noqa: ANN401
     local = isinstance(reference, str) and reference.startswith("#")
     pointer = unquote(reference[1:]) if local else ""
     found = pointers.find(root, pointer)
     if not local or (pointer and not pointer.startswith("/")) or found is pointers.MISSING:
         detail = "a reference must be # or a JSON Pointer into this schema, such as #/$defs/a"
-        raise TooComplex(f"{place}/$ref", detail)
+        raise TooComplex("/$ref", detail)
     return pointer, found
 
 
-def _check(place: str, schema: dict[str, Any]) -> None:
+def _check(number: int, schema: dict[str, Any]) -> None:
     for name in _REFUSED:
         if name in schema:
-            raise TooComplex(f"{place}/{name}", f"{name} is not taken; refer by JSON Pointer")
-    if place and "$id" in schema:
-        raise TooComplex(f"{place}/$id", "$id is taken at the root only")
+            raise TooComplex(f"/{name}", f"{name} is not taken; refer by JSON Pointer")
+    if number != ROOT and "$id" in schema:
+        raise TooComplex("/$id", "$id is taken at the root only")
     if schema.get("$schema", DIALECT) not in (DIALECT, f"{DIALECT}#"):
-        raise TooComplex(f"{place}/$schema", f"the dialect must be {DIALECT}")
+        raise TooComplex("/$schema", f"the dialect must be {DIALECT}")
 
 
 def _own(schema: dict[str, Any]) -> int:
@@ -189,28 +255,27 @@ def _size(value: Any) -> int:  # noqa: ANN401 - any JSON value
     return 1 + sum(map(_size, inner)) if inner else 1
 
 
-def _at(*names: str) -> Callable[[str, dict[str, Any]], Iterator[tuple[str, Any]]]:
+def _at(*names: str) -> Callable[[dict[str, Any]], Iterator[tuple[str, Any]]]:
     """Returns: what finds the schemas under these keywords: one, a list of them, or named ones."""
 
-    def find(place: str, schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    def find(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for name in names:
             found = schema.get(name)
             if name in _LISTS and isinstance(found, list):
-                yield from ((f"{place}/{name}/{at}", each) for at, each in enumerate(found))
+                yield from ((f"/{name}/{at}", each) for at, each in enumerate(found))
             elif name in _MAPS and isinstance(found, dict):
-                for key, each in found.items():
-                    yield f"{place}/{name}/{escaped(key)}", each
+                yield from ((f"/{name}/{escaped(key)}", each) for key, each in found.items())
             elif found is not None and name not in _LISTS | _MAPS:
-                yield f"{place}/{name}", found
+                yield f"/{name}", found
 
     return find
 
 
 _LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
-_MAPS: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
+_MAPS: Final = frozenset({"patternProperties", "dependentSchemas"})
+_NO_MEMBERS: Final[Mapping[str, int]] = {}
+_SAME: Final = _at("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas")
 _LEADS: Final = {
-    "same": _at("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"),
-    "members": _at("properties"),
     "others": _at("additionalProperties", "unevaluatedProperties"),
     "first": _at("prefixItems"),
     "rest": _at("items", "unevaluatedItems"),

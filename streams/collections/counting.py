@@ -5,13 +5,10 @@ counts as if each of its texts met all that the schema asks of any other. Where 
 to a request, what this counts is what the body takes.
 """
 
-import json
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Final
 
-from schemas.json_values import escaped
-from streams.collections.complexity import PATTERN_STEPS, Part, parts_of
+from streams.collections.complexity import PATTERN_STEPS, ROOT, Part
 
 _COUNTING_STEPS: Final = 2
 """What it takes to count one part at one value: less than a microsecond."""
@@ -20,18 +17,17 @@ _CHARS_A_STEP: Final = 4
 """Of a short text; it is matched in well under a microsecond, whatever the pattern."""
 
 
-def steps(schema: str, body: dict[str, Any], most: int) -> int:
-    """Returns: the steps of checking a body against a schema, given as JSON text, and of counting.
+def steps(parts: Sequence[Part], body: dict[str, Any], most: int) -> int:
+    """Returns: the steps of checking a body against a schema, given as its parts, and of counting.
 
     It counts no further than to more than `most`. `complexity.steps` has taken the schema.
     """
-    parts = _parts(schema)
-    waiting: list[tuple[str, Any, int]] = [("", body, 1)]
+    waiting: list[tuple[int, Any, int]] = [(ROOT, body, 1)]
     total = 0
     while waiting:
-        place, value, times = waiting.pop()
-        part = parts[place]
-        children = _children(parts, place, value)
+        number, value, times = waiting.pop()
+        part = parts[number]
+        children = _children(part, value)
         count = len(part.same) + sum(len(own) + len(part.every) for own, _ in children)
         total += times * _own(part, value) + len(children) + _COUNTING_STEPS * count
         # Before they are listed: a few lines of a schema and a body can make millions of pairs.
@@ -45,11 +41,6 @@ def steps(schema: str, body: dict[str, Any], most: int) -> int:
     return total
 
 
-@lru_cache(maxsize=16)
-def _parts(schema: str) -> dict[str, Part]:
-    return parts_of(json.loads(schema))
-
-
 def _own(part: Part, value: Any) -> int:  # noqa: ANN401 - any JSON value
     if not part.pattern:
         return part.own
@@ -59,15 +50,17 @@ def _own(part: Part, value: Any) -> int:  # noqa: ANN401 - any JSON value
 
 
 def _children(
-    parts: dict[str, Part],
-    place: str,
+    part: Part,
     value: Any,  # noqa: ANN401 - any JSON value
-) -> Sequence[tuple[tuple[str, ...], Any]]:
+) -> Sequence[tuple[tuple[int, ...], Any]]:
     """Returns: each value within a value, with the parts that apply to it beside `every`."""
-    part = parts[place]
     if isinstance(value, dict):
-        named = ((f"{place}/properties/{escaped(name)}", child) for name, child in value.items())
-        return [((name,) if name in parts else part.others, child) for name, child in named]
+        members, others = part.members, part.others
+        # By their own names: to put places together would copy the names above them each time.
+        return [
+            ((members[name],) if name in members else others, child)
+            for name, child in value.items()
+        ]
     if isinstance(value, list):
         ahead = [((each,), child) for each, child in zip(part.first, value, strict=False)]
         return ahead + [(part.rest, child) for child in value[len(ahead) :]]

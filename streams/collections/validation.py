@@ -7,6 +7,7 @@ would take more than the effort that its request may take is refused, not checke
 import json
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -19,7 +20,7 @@ from schemas.json_values import NotStorable, escaped
 from schemas.problems import FieldError
 from streams.collections import complexity, counting
 from streams.collections.bodies import Body
-from streams.collections.complexity import TooComplex
+from streams.collections.complexity import Part, TooComplex
 from streams.collections.effort import Effort
 from streams.collections.rejected import Rejected
 
@@ -39,11 +40,11 @@ _LARGE_INTEGER: Final = re.compile(r"\d{19,}")
 class Schema:
     """A schema ready for use; `steps` is what a body of one value a level takes at most.
 
-    `unique` says that it asks somewhere for unique items. `text` is its JSON text.
+    `unique` says that it asks somewhere for unique items. `parts` are those of `complexity`.
     """
 
     validator: Draft202012Validator
-    text: str
+    parts: Sequence[Part]
     steps: int
     unique: bool
 
@@ -69,7 +70,7 @@ class Schema:
 
     def _counted(self, bound: int, body: Body, effort: Effort) -> int:
         """Returns: the steps of a body, at most `bound`. Raises: Rejected: more than are left."""
-        counted = counting.steps(self.text, body.value, min(bound, effort.left))
+        counted = counting.steps(self.parts, body.value, min(bound, effort.left))
         if min(counted, bound) > effort.left:
             # Counting took time too; each operation of a batch could begin it anew.
             effort.spend_all(bound)
@@ -110,7 +111,9 @@ def ready(schema: dict[str, Any]) -> Schema:
             validate_formats=True,
             pattern_options=RegexOptions(size_limit=_REGEX_BYTES),
         )
-        return Schema(validator, text, complexity.steps(schema), '"uniqueItems"' in text)
+        parts = complexity.parts_of(schema)
+        steps = complexity.steps(parts)
+        return Schema(validator, parts.numbered, steps, '"uniqueItems"' in text)
     except TooComplex as error:
         raise _invalid(error.pointer, error.detail) from error
     except jsonschema_rs.ValidationError as error:
