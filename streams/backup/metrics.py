@@ -37,8 +37,8 @@ CHECKED: Final = Gauge(
 )
 REHEARSED: Final = Gauge(
     "actionstream_backup_drill_success_timestamp_seconds",
-    "When a drill last found all there; 0 if none did, or its backup is gone. More than 9 days "
-    "ago: `actionstream backup drill` says why.",
+    "When a drill last found all there; 0 if none did, or its backup is gone. More days ago than "
+    "ACTIONSTREAM_BACKUP_DRILL_DAYS and two: `actionstream backup drill` says why.",
 )
 FAILED: Final = Counter(
     "actionstream_backup_failures_total",

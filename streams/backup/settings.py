@@ -36,7 +36,8 @@ class BackupSettings(LogSettings, StorageSettings, MetricsSettings):
         default=7,
         ge=0,
         description="Once in so many nights the schedule holds a drill, which needs room for a "
-        "second copy on the server; 0: never.",
+        "second copy on the server; 0: never. Fewer than backup_keep_days: a drill is forgotten "
+        "with its backup, and then the next night holds another.",
     )
     postgres_bin: Path | None = Field(
         default=None,

@@ -11,13 +11,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 from bench.stack import free_port
-from streams.backup import schedule
 from streams.backup.address import Address
 from streams.backup.create import create
 from streams.backup.drill import drill
 from streams.backup.errors import BackupFailed
 from streams.backup.manifest import DUMP, MANIFEST, Manifest, named, rehearsed_at
 from streams.backup.prune import prune
+from streams.backup.schedule import LOOK_EVERY, PRUNE_AGAIN, Schedule
 from streams.backup.settings import BackupSettings
 from streams.backup.target import Target, stored, write_note
 from streams.backup.upkeep import look_after
@@ -101,10 +101,12 @@ async def test_the_schedule_outlives_failures(place: Place, backup: CommandLine)
 
 async def test_several_schedules_make_one(settings: BackupSettings, target: Target) -> None:
     """Whoever comes second makes none, whether it waits for its turn or not."""
+    now = datetime.now(UTC)
+    processes = [Schedule(settings) for _ in range(3)]
     await asyncio.gather(
-        *(schedule.keep_up(settings, target) for _ in range(3)), return_exceptions=True
+        *(process.keep_up(target, now) for process in processes), return_exceptions=True
     )
-    await schedule.keep_up(settings, target)
+    await Schedule(settings).keep_up(target, datetime.now(UTC))
 
     assert len(await stored(target)) == 1
 
@@ -129,9 +131,11 @@ async def test_what_was_not_pruned_is_pruned_before_the_next_night(
         await aged(target, await create(settings, target), 60)
     kept = await create(settings, target)
 
-    await schedule.keep_up(settings.model_copy(update={"backup_keep_count": 1}), target)
+    few = settings.model_copy(update={"backup_keep_count": 1})
+    left = await Schedule(few).keep_up(target, datetime.now(UTC))
 
-    assert [one.name for one in await stored(target)] == [kept.name]
+    assert [one.name for one in left] == [kept.name]
+    assert await stored(target) == left
 
 
 async def test_backups_are_looked_after_once_a_week(
@@ -242,6 +246,28 @@ async def test_a_backup_that_cannot_be_read_keeps_nothing_from_being_done(
     assert read == {second}
     assert found[newest].rehearsal is not None
     assert failures() == before + 1
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+async def test_what_may_not_be_deleted_is_tried_once_an_hour(
+    settings: BackupSettings, target: Target
+) -> None:
+    """Each time it is a failure; the looks between read the target once, and are none."""
+    await aged(target, await create(settings, target), 60)
+    await create(settings, target)
+    partly = Partly(target, "", BackupFailed("refused"))
+    refusing = cast("Target", partly)
+    process = Schedule(settings.model_copy(update={"backup_keep_count": 1}))
+    now = datetime.now(UTC)
+
+    with pytest.raises(BackupFailed, match="not to be deleted"):
+        await process.keep_up(refusing, now)
+    partly.asked.clear()
+    for look in range(1, PRUNE_AGAIN // LOOK_EVERY):
+        assert len(await process.keep_up(refusing, now + look * LOOK_EVERY)) == 2
+    assert partly.asked == ["names"] * (PRUNE_AGAIN // LOOK_EVERY - 1)
+    with pytest.raises(BackupFailed, match="not to be deleted"):
+        await process.keep_up(refusing, now + PRUNE_AGAIN)
 
 
 async def test_pruning_keeps_one_that_is_really_good(
