@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Executable, select, text, update
+from sqlalchemy import Executable, Update, null, select, text, update
 
 from schemas.batches import Described
 from schemas.ids import DOCUMENT, REQUEST, Ids
 from schemas.messages import INLINE_LIMIT_BYTES, Link, ProcessDocument, StoredFile
 from schemas.problems import Problem
 from schemas.states import BatchState
-from schemas.tables import BATCHES
+from schemas.tables import BATCH_ENTRIES, BATCHES
 from streams import failures
 from streams.errors import Fenced
 from streams.stage import Guarded
@@ -153,6 +153,12 @@ def listed(gpt_id: str, batch_id: str) -> Executable:
         .where(BATCHES.c.batch_id == batch_id, BATCHES.c.gpt_id == gpt_id, BATCHES.c.sources > 0)
         .values(sources=BATCHES.c.sources - 1)
     )
+
+
+def emptied(document_id: str) -> Update:
+    """Returns: the statement that takes from a deleted document's entry what was said of it."""
+    entry = update(BATCH_ENTRIES).where(BATCH_ENTRIES.c.document_id == document_id)
+    return entry.values(path=None, order=null())
 
 
 def _filename(path: str | None) -> str | None:

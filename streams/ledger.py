@@ -31,7 +31,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from schemas.events import EventType
 from schemas.states import SETTLED, Status, StepState
 from schemas.tables import DOCUMENTS, STEPS
-from streams import batch_counts, documents, events, wire
+from streams import batch_counts, batch_entries, documents, events, wire
 from streams.clients.postgres import Database
 from streams.endings import Claimed, Ending, Held, Settled, Wait
 from streams.errors import Fenced
@@ -268,10 +268,15 @@ async def _cancelled(connection: AsyncConnection, work: Work) -> tuple[Event, ..
     if work.touches_deleted:
         return None
     row = await _document(connection, work)
-    if row is not None:
-        return () if _is_over(row, work) else None
-    early = await documents.deleted_early(connection, work)
-    return (Event(EventType.DOCUMENT_DELETED),) if early else None
+    told: tuple[Event, ...] = ()
+    if row is None and await documents.deleted_early(connection, work):
+        told = (Event(EventType.DOCUMENT_DELETED),)
+    elif not _is_over(row, work):
+        return None
+    # Its batch may have taken it in behind the deletion, which had no entry to empty.
+    if work.batched and (row is None or row.deleted_at is not None):
+        await connection.execute(batch_entries.emptied(work.document_id))
+    return told
 
 
 async def _document(connection: AsyncConnection, work: Work) -> Row[Any] | None:

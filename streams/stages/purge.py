@@ -13,7 +13,6 @@ from schemas.ids import REQUEST, Ids
 from schemas.messages import DeleteDocument, DocumentDeleted
 from schemas.states import SETTLED, Status
 from schemas.tables import (
-    BATCH_ENTRIES,
     CHUNKS,
     CORRECTIONS,
     DEAD_LETTERS,
@@ -24,7 +23,7 @@ from schemas.tables import (
     RUNS,
     STEPS,
 )
-from streams import documents, replies
+from streams import batch_entries, documents, replies
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.clients.s3 import ObjectStore, prefix
@@ -126,11 +125,6 @@ def _removals(document_id: str) -> list[Executable]:
         .where(DEAD_LETTERS.c.document_id == document_id)
         .values(record_value=None)
     )
-    entry = (
-        update(BATCH_ENTRIES)
-        .where(BATCH_ENTRIES.c.document_id == document_id)
-        .values(path=None, order=null())
-    )
     tables = (PAGES, CHUNKS, CORRECTIONS, MODEL_ANSWERS, RUNS)
     gone = [delete(table).where(table.c.document_id == document_id) for table in tables]
-    return [*gone, emptied, silenced, answers, letters, entry]
+    return [*gone, emptied, silenced, answers, letters, batch_entries.emptied(document_id)]

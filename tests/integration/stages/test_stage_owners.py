@@ -211,13 +211,15 @@ async def test_a_batchs_documents_are_its_owners(world: World) -> None:
 async def early(world: World, subject: str | None, *, close: bool) -> tuple[Batch, Queued, str]:
     """Have a document deleted before its batch has it. Returns: both, and its bytes' key."""
     batch = Batch(world, subject="ada")
-    entry = await batch.entry(TEXT, key="one")
+    entry = await batch.entry(TEXT, key="one", path="private/one.txt")
     ids = world.ids
     request_id = ids.derive("req", TENANT, batch.batch_id, "one")
     queued = Queued(world, ids.derive("doc", TENANT, "document", request_id))
     await queued.delete(subject)
     await batch.change(Open(), Add(entries=(entry,)), *([Close()] if close else []))
-    assert [row.document_id for row in await batch.entries()] == [queued.document_id]
+    [row] = await batch.entries()
+    assert (row.document_id, row.path) == (queued.document_id, "private/one.txt")
+    assert isinstance(entry.source, StoredFile)
     return batch, queued, entry.source.key
 
 
@@ -235,6 +237,8 @@ async def test_a_deletion_before_the_batch_has_the_document(
     assert [state for state, _ in await batch.counts()] == [state]
     assert (await batch.row()).state == "completed"
     assert await world.keys(key) == ([key] if state == "completed" else [])
+    [entry] = await batch.entries()
+    assert (entry.path, entry.order) == ("private/one.txt" if subject == "bob" else None, None)
 
 
 @pytest.mark.parametrize(("subject", "is_deleted"), [("ada", True), (None, True), ("bob", False)])
