@@ -1,13 +1,13 @@
 """What is derived from a body so that indexes can serve it: slots, text, fragments."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from schemas import pointers
-from schemas.writes import Indexes
+from schemas.writes import Indexes, TextIndex
 
 MAX_FRAGMENT_BYTES: Final = 64 * 1024
 MAX_SLOT_BYTES: Final = 2000
@@ -37,8 +37,7 @@ def of(indexes: Indexes, body: str) -> Derived:
     slots = [_slot(pointers.find(value, pointer)) for pointer in indexes.ordered]
     words, fragments = None, None
     if indexes.text is not None:
-        found = (pointers.find(value, pointer) for pointer in _apart(indexes.text.fields))
-        words = "\n".join(text for each in found for text in _texts(each))
+        words = "\n".join(_named(indexes.text, value))
         if indexes.text.fragments:
             lowered = words.lower().encode()[:MAX_FRAGMENT_BYTES]
             fragments = lowered.decode(errors="ignore")
@@ -49,6 +48,17 @@ def of(indexes: Indexes, body: str) -> Derived:
         None if indexes.text is None else indexes.text.language,
         fragments,
     )
+
+
+def size_of_words(index: TextIndex, value: dict[str, Any]) -> int:
+    """Returns: the bytes of a body's texts that are indexed by their words."""
+    return sum(len(text) if text.isascii() else len(text.encode()) for text in _named(index, value))
+
+
+def _named(index: TextIndex, value: dict[str, Any]) -> list[str]:
+    """Returns: the texts of a body that an index of words names, in their order."""
+    found = (pointers.find(value, pointer) for pointer in _apart(index.fields))
+    return [text for each in found for text in _texts(each)]
 
 
 @lru_cache(maxsize=256)
@@ -69,10 +79,17 @@ def _slot(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 def _texts(value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
     """Returns: the texts in a value, in their order; of numbers and names none."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for inner in value.values() for text in _texts(inner)]
-    if isinstance(value, list):
-        return [text for inner in value for text in _texts(inner)]
-    return []
+    texts: list[str] = []
+    _gather((value,), texts)
+    return texts
+
+
+def _gather(values: Iterable[Any], texts: list[str]) -> None:
+    # No list is made for each value: it is done twice for each object that is written.
+    for each in values:
+        if isinstance(each, str):
+            texts.append(each)
+        elif isinstance(each, dict):
+            _gather(each.values(), texts)
+        elif isinstance(each, list):
+            _gather(each, texts)

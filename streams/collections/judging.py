@@ -16,7 +16,7 @@ from schemas.writes import (
     RestoreObject,
     Target,
 )
-from streams.collections import bodies
+from streams.collections import bodies, derived
 from streams.collections.bodies import Body
 from streams.collections.effort import Effort
 from streams.collections.rejected import Rejected, missing
@@ -40,7 +40,8 @@ _HANDLING_STEPS: Final = 3
 _BYTES_A_STEP: Final = 16
 """What Postgres takes to write text, however few values it is."""
 _INDEXED_BYTES_A_STEP: Final = 2
-"""It takes 0.15 s to find the words of 256 KiB of random text and to index them."""
+"""Of texts that an index of words names, where they change: it takes 0.15 s to find the words of
+256 KiB of random text and to index them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ class Judge:
     def _created(
         self, collection: Collection, key: str | None, body: Body, ends: datetime | None
     ) -> Done:
+        self._index(collection, body)
         made = Object(
             object_id=self.new_id(collection.gpt_id),
             gpt_id=collection.gpt_id,
@@ -163,7 +165,7 @@ class Judge:
             raise Rejected("already_exists", detail, 412)
         _check_version(found, put)
         body = self._fitting(collection, put.body)
-        return self._updated(found, body, self._ends(collection, put.ttl_s))
+        return self._updated(collection, found, body, self._ends(collection, put.ttl_s))
 
     def _patch(self, collection: Collection, operation: MergeObject | PatchObject) -> Done:
         found = self._there(collection, operation)
@@ -174,9 +176,8 @@ class Judge:
             after = bodies.patched(before, operation.patch, self.effort)
         body = self._fitting(collection, after)
         given = operation.ttl_s is not None
-        return self._updated(
-            found, body, self._ends(collection, operation.ttl_s) if given else found.expires_at
-        )
+        ends = self._ends(collection, operation.ttl_s) if given else found.expires_at
+        return self._updated(collection, found, body, ends)
 
     def _restore(self, collection: Collection, operation: RestoreObject) -> Done:
         found = self._named(collection, operation)
@@ -190,7 +191,8 @@ class Judge:
             raise missing(f"version; version {operation.version} is not kept")
         body = self._fitting(collection, self._opened(earlier.body))
         if found.deleted_at is None:
-            return self._updated(found, body, found.expires_at)
+            return self._updated(collection, found, body, found.expires_at)
+        self._index(collection, body)
         self._free_for(collection, found)
         after = _with(found, body, self._ends(collection, None))
         return Done(200, "created", self.world.revive(found, after))
@@ -219,23 +221,31 @@ class Judge:
             return Done(204, "unchanged", found)
         return Done(204, "deleted", self.world.bury(found))
 
-    def _updated(self, found: Object, body: Body, ends: datetime | None) -> Done:
+    def _updated(
+        self, collection: Collection, found: Object, body: Body, ends: datetime | None
+    ) -> Done:
         if body.size_bytes == found.size_bytes and bodies.same(found.body, body):
             # Its end is none of its content: a put that is repeated puts it off, and makes nothing.
             if ends != found.expires_at:
                 found = self.world.put_off(found, ends)
             return Done(200, "unchanged", found)
+        self._index(collection, body)
         return Done(200, "updated", self.world.supersede(found, _with(found, body, ends)))
 
     # Checking
 
     def _fitting(self, collection: Collection, value: dict[str, Any]) -> Body:
         body = bodies.of(value)
-        indexed = collection.indexes.text is not None
-        written = body.size_bytes // (_INDEXED_BYTES_A_STEP if indexed else _BYTES_A_STEP)
+        written = body.size_bytes // _BYTES_A_STEP
         self.effort.spend(_HANDLING_STEPS * body.values + written)
         self.validators.check(collection.json_schema, body, self.effort)
         return body
+
+    def _index(self, collection: Collection, body: Body) -> None:
+        """Spend what finding and indexing a body's words takes. Raises: Rejected: too much."""
+        if collection.indexes.text is not None:
+            words = derived.size_of_words(collection.indexes.text, body.value)
+            self.effort.spend(words // _INDEXED_BYTES_A_STEP)
 
     def _opened(self, text: str) -> dict[str, Any]:
         self.effort.spend(bodies.count(text))
