@@ -17,20 +17,26 @@ _JSON: Final = f"""json_build_object(
 'object_count', object_count, 'byte_count', byte_count,
 'version', version, 'sequence', sequence, 'created_at', to_char(created_at, '{TIME}'),
 'updated_at', to_char(updated_at, '{TIME}'))::text"""
-_FROM: Final = "FROM collections WHERE gpt_id = %s AND deleted_at IS NULL"
-_ONE: Final = f"SELECT version, {_JSON} {_FROM} AND name = %s"
+_FROM: Final = "FROM collections WHERE gpt_id = %(gpt_id)s AND deleted_at IS NULL"
+_ONE: Final = f"SELECT version, {_JSON} {_FROM} AND name = %(name)s"
 _PAGE_CHARS: Final = 90_000
 """About what a page holds at most, if it has more than one collection; GPTs take 100,000."""
+_NEXT: Final = f"""
+SELECT name, {_JSON} AS one
+FROM (SELECT * {_FROM} AND name > {{place}} ORDER BY name LIMIT 1) next_one"""  # noqa: S608 - as below
+# One after the other: of what a page has no room for, Postgres is to read and write one at most.
 _PAGE: Final = f"""
-SELECT name, CASE WHEN size = total OR total <= {_PAGE_CHARS} THEN one END
-FROM (
-  SELECT name, one, size, sum(size) OVER (ORDER BY name ROWS UNBOUNDED PRECEDING) AS total
-  FROM (
-    SELECT name, one, length(one) + 1 AS size
-    FROM (SELECT name, {_JSON} AS one {_FROM} AND name > %s ORDER BY name LIMIT %s OFFSET 0) p
-    OFFSET 0) p) p
-ORDER BY name"""  # noqa: S608 - of our own parts; values go as parameters
-_SHAPE: Final = f"SELECT indexes, shape = shaped, object_count {_FROM} AND name = %s"
+WITH RECURSIVE page AS (
+  SELECT name, one, length(one) + 1 AS total, 1 AS number
+  FROM ({_NEXT.format(place="%(after)s")}) f
+  UNION ALL
+  SELECT f.name, f.one, p.total + length(f.one) + 1, p.number + 1
+  FROM page p CROSS JOIN LATERAL ({_NEXT.format(place="p.name")}) f
+  WHERE (p.total <= {_PAGE_CHARS} OR p.number = 1) AND p.number <= %(limit)s
+)
+SELECT name, CASE WHEN number = 1 OR total <= {_PAGE_CHARS} THEN one END
+FROM page ORDER BY number"""  # noqa: S608 - of our own parts; values go as parameters
+_SHAPE: Final = f"SELECT indexes, shape = shaped, object_count {_FROM} AND name = %(name)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,13 @@ def missing(name: str) -> NotFound:
     return NotFound(f"there is no collection {name}; GET …/collections lists those that there are")
 
 
+def _named(principal: Principal, name: str) -> dict[str, str]:
+    return {"gpt_id": principal.gpt_id, "name": name}
+
+
 async def one(direct: Direct, principal: Principal, name: str) -> tuple[int, str]:
     """Returns: a collection's version and its JSON. Raises: NotFound: there is none."""
-    row = await direct.row(principal.gpt_id, _ONE, (principal.gpt_id, name))
+    row = await direct.row(principal.gpt_id, _ONE, _named(principal, name))
     if row is None:
         raise missing(name)
     return row[0], row[1]
@@ -68,15 +78,15 @@ async def page(
 
     As many as `limit` and the size of a page allow, at least one.
     """
-    given = (principal.gpt_id, after, limit + 1)
-    found = await direct.rows(principal.gpt_id, _PAGE, given)
+    given = {"gpt_id": principal.gpt_id, "after": after, "limit": limit}
+    found = await direct.walk(principal.gpt_id, _PAGE, given)
     items = [(row[0], row[1]) for row in found[:limit] if row[1] is not None]
     return items, len(found) > len(items)
 
 
 async def shape(direct: Direct, principal: Principal, name: str) -> Shape:
     """Returns: what of a collection is indexed. Raises: NotFound: there is none."""
-    row = await direct.row(principal.gpt_id, _SHAPE, (principal.gpt_id, name))
+    row = await direct.row(principal.gpt_id, _SHAPE, _named(principal, name))
     if row is None:
         raise missing(name)
     return Shape(indexes=row[0], ready=row[1], object_count=row[2])

@@ -1,7 +1,14 @@
 """The list of collections."""
 
+from typing import Any
+
 import httpx2
 
+from gateway.connection import Found
+from gateway.direct import Direct
+from gateway.principal import Principal
+from gateway.queries import collections
+from gateway.settings import GatewaySettings
 from tests.integration.gateway.conftest import Rows
 from tests.integration.gateway.test_gateway_objects import Shelf
 
@@ -49,3 +56,35 @@ async def test_a_collection_larger_than_a_page_is_a_page(
         if page["has_more"]:
             cursor = {"cursor": page["next_cursor"]}
     assert seen.index(large.name) < seen.index(next_one.name)
+
+
+class Counting(Direct):
+    """It counts the rows that the lists looked through have come to."""
+
+    looked_at = 0
+
+    async def walk(self, *given: Any) -> Found:
+        found = await super().walk(*given)
+        self.looked_at += len(found)
+        return found
+
+
+async def test_of_collections_that_do_not_fit_one_is_read(
+    rows: Rows, gateway_settings: GatewaySettings
+) -> None:
+    """Among as many as lists take: however much the rest is, nobody builds what nobody gets."""
+    shelves = sorted((Shelf(rows) for _ in range(6)), key=lambda shelf: shelf.name)
+    for shelf in shelves:
+        shelf.pretend(json_schema={"description": "x" * 40_000})
+    direct = Counting(gateway_settings)
+    caller = Principal(rows.gpt_id, None, "key", frozenset({"read"}), None)
+    shown, has_more = await collections.page(direct, caller, 200, shelves[0].name)
+    assert has_more
+    assert len(shown) >= 1
+    assert direct.looked_at == len(shown) + 1
+
+    ordinary, has_more = await collections.page(direct, caller, 1, shelves[0].name)
+    assert ordinary == shown[:1]
+    assert has_more
+    assert direct.looked_at == len(shown) + 3
+    await direct.close()
