@@ -51,10 +51,11 @@ def stage(database: Database, ids: Ids) -> Stage[BatchCancelled]:
             batch = await _batch(connection, message.batch_id, work)
             queued = await _queued(connection, batch)
             early = await _deleted_early(connection, queued, batch)
+            buried = await _buried(connection, queued)
             begun = [] if queued else await _begun(connection, batch, place)
             counts = await batch_counts.counts(connection, batch.batch_id)
         if queued:
-            made = _never_begun(queued, early, batch, ids)
+            made = _never_begun(queued, early, buried, batch, ids)
         elif begun:
             made = _ended(begun)
             place = Place(after=begun[-1].document_id)
@@ -70,7 +71,7 @@ def stage(database: Database, ids: Ids) -> Stage[BatchCancelled]:
             (_LOCK.bindparams(ids=document_ids), *made, *parts.noted(work, place)),
             [
                 *(_answer(row, batch) for row in chosen),
-                *(_purge(document_id, batch, ids) for document_id in sorted(early)),
+                *(_purge(document_id, batch, ids) for document_id in sorted(early | buried)),
             ],
             hand_over=True,
             events=[
@@ -131,6 +132,22 @@ async def _deleted_early(
     return set((await connection.execute(query)).scalars())
 
 
+async def _buried(connection: AsyncConnection, queued: Sequence[Row[Any]]) -> set[str]:
+    """Returns: documents whose tombstone came before the batch had them, by a key of the tenant.
+
+    They were purged then without what the batch has of them.
+    """
+    return set(
+        (await connection.execute(_tombstones([row.document_id for row in queued]))).scalars()
+    )
+
+
+def _tombstones(document_ids: Sequence[str]) -> Select[Any]:
+    return select(DOCUMENTS.c.document_id).where(
+        DOCUMENTS.c.document_id.in_(document_ids), DOCUMENTS.c.deleted_at.is_not(None)
+    )
+
+
 async def _begun(connection: AsyncConnection, batch: Row[Any], place: Place) -> list[Row[Any]]:
     """Returns: documents in work, those attached to the batch's own among them."""
     columns = DOCUMENTS.c
@@ -154,11 +171,11 @@ async def _begun(connection: AsyncConnection, batch: Row[Any], place: Place) -> 
 
 
 def _never_begun(
-    queued: Sequence[Row[Any]], early: set[str], batch: Row[Any], ids: Ids
+    queued: Sequence[Row[Any]], early: set[str], buried: set[str], batch: Row[Any], ids: Ids
 ) -> list[Executable | Guarded]:
     """Returns: the statements that enter documents as cancelled before their first stage does."""
     chosen = [row.document_id for row in queued]
-    # What is only a tombstone was deleted before the batch had it, and stays as it is.
+    # What is only a tombstone was deleted before the batch had it, and learns where its bytes are.
     known = exists().where(DOCUMENTS.c.document_id.in_(chosen), DOCUMENTS.c.run_id.is_not(None))
     of_batch = {
         "gpt_id": batch.gpt_id,
@@ -195,12 +212,18 @@ def _never_begun(
                 "completed_at": func.now(),
             }
         )
+    entry = insert(DOCUMENTS).values(entered)
     # One that was let in meanwhile may be known, or its request be registered.
     settled = {"status": Status.CANCELLED, "updated_at": func.now(), "completed_at": func.now()}
     return [
         Guarded(select(literal(1)).where(not_(known)), Fenced()),
         *_still_all(early, chosen, batch),
-        insert(DOCUMENTS).values(entered).on_conflict_do_nothing(),
+        _as_many(_tombstones(chosen), buried),
+        entry.on_conflict_do_update(
+            index_elements=[DOCUMENTS.c.document_id],
+            set_={"s3_key": entry.excluded.s3_key},
+            where=DOCUMENTS.c.deleted_at.is_not(None),
+        ),
         insert(REQUESTS)
         .values(requests)
         .on_conflict_do_update(index_elements=[REQUESTS.c.request_id], set_=settled),
@@ -211,9 +234,12 @@ def _still_all(early: set[str], chosen: Sequence[str], batch: Row[Any]) -> list[
     """Returns: what has the work done anew where another deletion came meanwhile."""
     if batch.subject is None:
         return []
-    found = documents.early_deletions(batch.gpt_id, batch.subject, chosen).subquery()
-    count = select(func.count()).select_from(found).scalar_subquery()
-    return [Guarded(select(literal(1)).where(count == len(early)), Fenced())]
+    return [_as_many(documents.early_deletions(batch.gpt_id, batch.subject, chosen), early)]
+
+
+def _as_many(found: Select[Any], known: set[str]) -> Guarded:
+    count = select(func.count()).select_from(found.subquery()).scalar_subquery()
+    return Guarded(select(literal(1)).where(count == len(known)), Fenced())
 
 
 def _ended(begun: Sequence[Row[Any]]) -> list[Executable | Guarded]:

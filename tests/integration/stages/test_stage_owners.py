@@ -253,9 +253,11 @@ async def test_a_deletion_before_a_batch_that_is_cancelled(
     assert (row.status, row.deleted_at is not None) == ("cancelled", is_deleted)
     assert await batch.counts() == {("cancelled", ""): 1}
     assert await queued.request() == "cancelled"
-    if subject == "ada":
-        assert await world.keys(key) == []
-        assert kinds(world, queued.document_id)[-1] == GONE
+    [entry] = await batch.entries()
+    assert (entry.path is None) == is_deleted
+    assert await world.keys(key) == ([] if is_deleted else [key])
+    assert (kinds(world, queued.document_id)[-1] == GONE) == is_deleted
+    assert row.s3_key == (None if is_deleted else key)
     assert {record.topic for record in left} == {"results"}
     steps = await world.rows(STEPS, queued.document_id)
     assert {step.state for step in steps} <= {"done"}
