@@ -101,6 +101,13 @@ class Parts:
             way.append(step)
         return "".join(reversed(way))
 
+    def longest(self) -> int:
+        """Returns: the length of the longest JSON Pointer of a part."""
+        lengths: list[int] = []
+        for number, step in self.found:
+            lengths.append(len(step) + (lengths[number] if lengths else 0))
+        return max(lengths)
+
 
 @dataclass(slots=True)
 class _Level:

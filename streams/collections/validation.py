@@ -29,6 +29,8 @@ MAX_SCHEMA_DEPTH: Final = 32
 MAX_ERRORS: Final = 50
 MOST_LISTED: Final = 100_000
 """Steps up to which all errors are listed: in the worst case each step makes one, of 10 us."""
+_PLACE_STEPS: Final = 20
+"""For each 1,000 characters of the places that an error has; below that they cost nothing much."""
 _KEPT: Final = 256
 _REGEX_BYTES: Final = 256 * 1024
 _SHOWN: Final = 300
@@ -40,13 +42,15 @@ _LARGE_INTEGER: Final = re.compile(r"\d{19,}")
 class Schema:
     """A schema ready for use; `steps` is what a body of one value a level takes at most.
 
-    `unique` says that it asks somewhere for unique items. `parts` are those of `complexity`.
+    `unique` says that it asks somewhere for unique items. `parts` are those of `complexity`,
+    `longest` is the length of the longest pointer to one.
     """
 
     validator: Draft202012Validator
     parts: Sequence[Part]
     steps: int
     unique: bool
+    longest: int
 
     def check(self, body: Body, effort: Effort) -> None:
         """Raises: Rejected: the body does not fit, or it would take more than the effort left."""
@@ -59,9 +63,12 @@ class Schema:
         effort.spend(taken)
         if self.validator.is_valid(body.value):
             return
-        if taken > MOST_LISTED:
+        # The validator makes them all at once, each with its places in the body and the schema.
+        places = _PLACE_STEPS * taken * (_longest(body.value, self.longest) // 1000)
+        if taken > MOST_LISTED or not effort.has_plenty_for(places):
             errors = [FieldError(pointer="/body", detail="It is too large for a list of errors.")]
         else:
+            effort.spend(places)
             found = self.validator.iter_errors(body.value)
             errors = [_error(each) for each in islice(found, MAX_ERRORS)]
         first = errors[0]
@@ -113,13 +120,25 @@ def ready(schema: dict[str, Any]) -> Schema:
         )
         parts = complexity.parts_of(schema)
         steps = complexity.steps(parts)
-        return Schema(validator, parts.numbered, steps, '"uniqueItems"' in text)
+        unique = '"uniqueItems"' in text
+        return Schema(validator, parts.numbered, steps, unique, parts.longest())
     except TooComplex as error:
         raise _invalid(error.pointer, error.detail) from error
     except jsonschema_rs.ValidationError as error:
         raise _invalid(_pointer(error.instance_path), _why(error)) from error
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         raise _invalid("", str(error)) from error
+
+
+def _longest(value: Any, above: int) -> int:  # noqa: ANN401 - any JSON value
+    """Returns: the most characters of an error's places, if a level adds `above` and its name."""
+    if isinstance(value, dict):
+        below = (len(name) + _longest(inner, above) for name, inner in value.items())
+    elif isinstance(value, list):
+        below = (_longest(inner, above) for inner in value)
+    else:
+        return above
+    return above + max(below, default=0)
 
 
 def _why(error: jsonschema_rs.ValidationError) -> str:

@@ -56,6 +56,27 @@ def test_the_first_50_errors_are_told() -> None:
     assert errors(schema, many) == [("/body", "It is too large for a list of errors.")]
 
 
+@pytest.mark.parametrize(
+    ("schema", "name"),
+    [
+        ({"additionalProperties": {"additionalProperties": {"type": "string"}}}, "k" * 100_000),
+        ({"properties": {"k": {"properties": {"k" * 30_000: {}}, "not": {}}}}, "k"),
+    ],
+    ids=["in the body", "in the schema"],
+)
+def test_errors_below_a_long_name_are_not_listed(schema: dict[str, Any], name: str) -> None:
+    """The validator would copy the name for each of thousands of errors, before the first."""
+    found = errors(schema, {name: {str(number): 0 for number in range(9000)}})
+    assert found == [("/body", "It is too large for a list of errors.")]
+
+
+def test_one_error_below_a_long_name_is_told() -> None:
+    """Where few can be wrong, the place costs little."""
+    schema = {"additionalProperties": {"type": "string"}}
+    [(pointer, _)] = errors(schema, {"k" * 5000: 1, "b": "x"})
+    assert pointer.startswith("/body/kkk")
+
+
 def test_numbers_of_any_size_are_checked_exactly() -> None:
     """No integer becomes a double on its way through the validator."""
     schema = {"properties": {"a": {"const": 10**30}, "b": {"maximum": 2**64}}}
