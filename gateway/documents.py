@@ -4,11 +4,9 @@ from gateway.database import Row
 from gateway.errors import NotFound
 from gateway.principal import Principal
 from gateway.queries import documents
-from gateway.queries.scope import check_no_others
 from gateway.state import State
 from schemas.ids import DOCUMENT
 from schemas.states import Status
-from schemas.tables import DOCUMENTS
 
 
 def check_id(state: State, principal: Principal, document_id: str) -> None:
@@ -29,10 +27,7 @@ async def known(state: State, principal: Principal, document_id: str) -> Row | N
             or has been deleted.
     """
     check_id(state, principal, document_id)
-    row = await documents.find(state.reader, principal, document_id)
-    if row is None:
-        await check_no_others(state.reader, principal, DOCUMENTS.c.document_id, document_id)
-    return row
+    return await documents.find(state.reader, principal, document_id)
 
 
 def unstored(document_id: str) -> Row:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, and_, case, exists, false, literal, select, true, tuple_
 
 from gateway.database import Reader, Row
 from gateway.errors import Deleted
@@ -12,7 +12,7 @@ from gateway.principal import Principal
 from gateway.public import link, problem
 from gateway.queries.conditions import compiled
 from gateway.queries.requests import ASK_AGAIN_S, attempt
-from gateway.queries.scope import owned
+from gateway.queries.scope import owned, unseen
 from schemas.api.documents import (
     ChildDocument,
     DocumentDetail,
@@ -95,35 +95,44 @@ async def find(reader: Reader, principal: Principal, document_id: str) -> Row | 
 
     Raises:
         Deleted: it bears a tombstone, or the caller deleted it before it was stored.
+        NotFound: it is another end user's, or nobody's.
     """
-    statement = _columns(_DETAIL).where(
-        DOCUMENTS.c.document_id == document_id, *owned(DOCUMENTS, principal)
-    )
-    row = await reader.row(statement, principal.gpt_id)
-    gone = (
-        await _deleted_early(reader, principal, document_id)
-        if row is None
-        else row["deleted_at"] is not None
-    )
-    if gone:
+    row = await reader.row(_found(principal, document_id), principal.gpt_id)
+    if row is None:
+        return None
+    if row["deleted_early"] or (row["mine"] and row["deleted_at"] is not None):
         raise Deleted("the document has been deleted")
+    if row["document_id"] is None:
+        return None
+    if not row["mine"]:
+        raise unseen()
     return row
 
 
-async def _deleted_early(reader: Reader, principal: Principal, document_id: str) -> bool:
-    """Returns: whether this end user has deleted a document of which nothing is stored for them.
+def _found(principal: Principal, document_id: str) -> Select[Any]:
+    """Returns: what reads a document's row whosever it is, and what this end user did about it.
 
-    Whose it is, is not known before it is stored; of another one's they see nothing either way.
+    One that is not stored yet is asked for again and again: all about it is one statement.
     """
+    stored = (DOCUMENTS.c.document_id == document_id, DOCUMENTS.c.gpt_id == principal.gpt_id)
     if principal.subject is None:
-        return False
-    statement = select(REQUESTS.c.request_id).where(
+        everything = _columns(_DETAIL).add_columns(
+            true().label("mine"), false().label("deleted_early")
+        )
+        return everything.where(*stored)
+    mine = DOCUMENTS.c.subject.is_not_distinct_from(principal.subject)
+    # Whose a document is, is not known before it is stored; of another one's they see nothing.
+    deleted_early = exists().where(
         REQUESTS.c.document_id == document_id,
         REQUESTS.c.kind == DELETE_DOCUMENT.name,
         REQUESTS.c.status == Status.COMPLETED,
         *owned(REQUESTS, principal),
     )
-    return await reader.row(statement.limit(1), principal.gpt_id) is not None
+    return (
+        _columns(_DETAIL)
+        .add_columns(mine.label("mine"), case((~mine, deleted_early)).label("deleted_early"))
+        .select_from(select(literal(1)).subquery().outerjoin(DOCUMENTS, and_(*stored)))
+    )
 
 
 async def page(

@@ -46,7 +46,12 @@ async def check_no_others(
         table.c.subject.is_distinct_from(principal.subject),
     )
     if await reader.row(others, principal.gpt_id) is not None:
-        raise NotFound("there is nothing of this id that this caller may see; check the id")
+        raise unseen()
+
+
+def unseen() -> NotFound:
+    """Returns: the error that what an id names is not this caller's."""
+    return NotFound("there is nothing of this id that this caller may see; check the id")
 
 
 def owned_entries(principal: Principal) -> list[dict[str, Any]]:

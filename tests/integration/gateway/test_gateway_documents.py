@@ -1,12 +1,17 @@
 """One document: its timeline, text, fields, chunks and original; changes and deletion."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
+from gateway.database import Reader, Row
+from gateway.errors import Deleted, NotFound
+from gateway.principal import Principal
+from gateway.queries import documents
 from gateway.settings import GatewaySettings
 from schemas.tables import CHUNKS, CORRECTIONS, PAGES, RUNS, STEPS
 from tests.integration.gateway.conftest import Bearer, Records, Rows
@@ -213,6 +218,62 @@ async def test_a_document_deleted_before_it_is_stored_is_gone_for_who_deleted_it
             assert found[0].json().get("code") == ("deleted" if subject == "ada" else None)
     assert seen == {"ada": [404, 404], "bob": [200, 202], None: [200, 202]}
     assert len(records.of("delete-document", document_id)) == 2
+
+
+class CountingReader(Reader):
+    """It counts what it is asked."""
+
+    statements = 0
+
+    async def rows(self, *given: Any) -> Sequence[Row]:
+        self.statements += 1
+        return await super().rows(*given)
+
+
+async def test_asking_for_a_document_is_one_statement(
+    gateway_settings: GatewaySettings, rows: Rows
+) -> None:
+    """Whoever asks, and whether it is stored, another one's, deleted, deleted early, or to come."""
+    stored, early = rows.document(subject="ada"), rows.ids.mint("doc", rows.gpt_id)
+    nobodys, gone = rows.document(), rows.document(subject="ada", deleted_at=datetime.now(UTC))
+    for deleted, by in ((early, "ada"), (stored, "eve")):
+        request_id = rows.request_id()
+        rows.settle(request_id, kind="delete-document", subject=by, document_id=deleted)
+    asked = {
+        "stored": stored,
+        "early": early,
+        "nobodys": nobodys,
+        "gone": gone,
+        "to come": rows.ids.mint("doc", rows.gpt_id),
+    }
+    reader = CountingReader(gateway_settings)
+    told: dict[str | None, dict[str, str]] = {}
+    for subject in ("ada", "bob", "eve", None):
+        caller = Principal(rows.gpt_id, subject, "key", frozenset({"read"}), None)
+        told[subject] = {}
+        for name, document_id in asked.items():
+            try:
+                found = await documents.find(reader, caller, document_id)
+            except (Deleted, NotFound) as error:
+                told[subject][name] = type(error).__name__
+            else:
+                told[subject][name] = "none" if found is None else "row"
+    await reader.close()
+    hidden = dict.fromkeys(("stored", "nobodys", "gone"), "NotFound")
+    to_come = dict.fromkeys(("early", "to come"), "none")
+    assert told == {
+        "ada": {
+            "stored": "row",
+            "early": "Deleted",
+            "nobodys": "NotFound",
+            "gone": "Deleted",
+            "to come": "none",
+        },
+        "bob": {**hidden, **to_come},
+        "eve": {**hidden, **to_come, "stored": "Deleted"},
+        None: {"stored": "row", "nobodys": "row", "gone": "Deleted", **to_come},
+    }
+    assert reader.statements == len(told) * len(asked)
 
 
 async def test_an_end_users_request_is_nobody_elses_key(url: str, bearer: Bearer) -> None:
