@@ -32,13 +32,12 @@ def check_id(state: State, principal: Principal, batch_id: str) -> None:
         raise NotFound("there is no such batch; check the id")
 
 
-async def check_seen(state: State, principal: Principal, batch_id: str) -> None:
-    """Check that a caller may see this batch, if it is stored.
+async def check_not_anothers(state: State, principal: Principal, batch_id: str) -> None:
+    """Check that a batch of which a caller finds nothing is not there for somebody else.
 
     Raises:
-        NotFound: the id was not handed out to this tenant, or the batch is another end user's.
+        NotFound: it is another end user's.
     """
-    check_id(state, principal, batch_id)
     await check_no_others(state.reader, principal, BATCHES.c.batch_id, batch_id)
 
 

@@ -112,11 +112,11 @@ async def batch_of(direct: Direct, principal: Principal, document_id: str) -> st
     return None if found is None else str(found[0])
 
 
-async def detail(direct: Direct, principal: Principal, batch_id: str) -> BatchDetail:
-    """Returns: a batch as it stands; as open and empty where it is not stored yet."""
+async def detail(direct: Direct, principal: Principal, batch_id: str) -> BatchDetail | None:
+    """Returns: a batch as it stands; none where nothing of it is stored for this caller."""
     row = await direct.row(principal.gpt_id, _ONE, _of(principal, batch_id=batch_id))
     if row is None:
-        return _unstored(batch_id)
+        return None
     *_, sources, correlation_id, now, tallies, ends = row
     counts: dict[str, int] = {}
     for state, _, count in tallies:
@@ -235,7 +235,8 @@ def _links(batch_id: str) -> dict[str, str]:
     return {"self": path, "documents": f"{path}/documents", "results": f"{path}/results"}
 
 
-def _unstored(batch_id: str) -> BatchDetail:
+def unstored(batch_id: str) -> BatchDetail:
+    """Returns: what is known of a batch whose id was handed out and that is not stored yet."""
     return BatchDetail(
         batch_id=batch_id,
         subject=None,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from gateway.batches import check_seen, document_of
+from gateway.batches import check_id, check_not_anothers, document_of
 from gateway.deps import CallerDep, SecuredRoute, StateDep
 from gateway.lists import DEFAULT_LIMIT, CursorQuery, LimitQuery, link_next
 from gateway.queries import batch_results, batches
@@ -50,7 +50,7 @@ async def list_batch_documents(
     cursor: CursorQuery = None,
 ) -> EntryPage:
     """Lists the documents of a batch in their order, by pages: state, type, or why it failed."""
-    await check_seen(state, caller, batch_id)
+    check_id(state, caller, batch_id)
     bound = ("batch-documents", caller.gpt_id, batch_id, entry_state or "", *sorted(keys or ()))
     [after] = [0] if cursor is None else state.cursors.open(cursor, *bound)
     ids = None
@@ -59,6 +59,8 @@ async def list_batch_documents(
     found = await batches.entries(
         state.direct, caller, batch_id, state=entry_state, ids=ids, limit=limit, after=after
     )
+    if not found.items:
+        await check_not_anothers(state, caller, batch_id)
     if not found.has_more:
         return found
     following = state.cursors.seal([found.items[-1].ordinal], *bound)
@@ -82,7 +84,9 @@ async def get_batch_results(
 
     CSV has an apostrophe before texts that a spreadsheet would run as formulas.
     """
-    await check_seen(state, caller, batch_id)
+    check_id(state, caller, batch_id)
+    # Nobody asks for a file again and again; whether there is one is to be known before it begins.
+    await check_not_anothers(state, caller, batch_id)
     wanted = Wanted(caller, batch_id, entry_state)
     pages = await batch_results.begun(state.direct, wanted)
     if file_format == "csv":

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.answers import ACCEPTED, note_ids
 from gateway.batch_intake import Taken, take_form, take_json
-from gateway.batches import Target, check_seen
+from gateway.batches import Target, check_id, check_not_anothers
 from gateway.bodies import bounded
 from gateway.deps import CallDep, CallerDep, SecuredRoute, StateDep
 from gateway.errors import InvalidInput, UnsupportedMediaType
@@ -172,8 +172,12 @@ async def get_batch(batch_id: str, state: StateDep, caller: CallerDep) -> BatchD
 
     The counts are exact at any time; the time left is an interval, or says why it is unknown.
     """
-    await check_seen(state, caller, batch_id)
-    return await batches.detail(state.direct, caller, batch_id)
+    check_id(state, caller, batch_id)
+    found = await batches.detail(state.direct, caller, batch_id)
+    if found is None:
+        await check_not_anothers(state, caller, batch_id)
+        return batches.unstored(batch_id)
+    return found
 
 
 async def _changed(

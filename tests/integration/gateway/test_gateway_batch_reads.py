@@ -5,11 +5,19 @@ import io
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import AsyncMock, Mock
 
 import httpx2
 import pytest
 
+from gateway.database import Reader
+from gateway.direct import Direct
+from gateway.principal import Principal
+from gateway.routes.batches import get_batch
+from gateway.settings import GatewaySettings
+from gateway.state import State
 from schemas.ids import BATCH, DOCUMENT, REQUEST
 from schemas.tables import BATCH_ENTRIES, BATCH_TALLIES, BATCHES
 from tests.integration.gateway.conftest import Bearer, Rows
@@ -199,6 +207,23 @@ async def test_an_end_user_sees_nothing_of_anothers_batch(
     ) as bob:
         assert (await got(bob, f"/v1/documents/{waiting}"))["batch_id"] is None
     assert document_id != waiting
+
+
+async def test_whose_a_batch_is_is_asked_only_where_nothing_is_found(
+    gateway_settings: GatewaySettings, rows: Rows
+) -> None:
+    """Who looks again and again at a batch of their own has it in one statement less."""
+    batch = Batch(rows, subject="ada")
+    caller = Principal(rows.gpt_id, "ada", "key", frozenset({"read"}), None)
+    direct, asked = Direct(gateway_settings), Mock(spec=Reader)
+    asked.row = AsyncMock(return_value=None)
+    state = cast("State", SimpleNamespace(ids=rows.ids, direct=direct, reader=asked))
+    assert (await get_batch(batch.batch_id, state, caller)).subject == "ada"
+    assert asked.row.await_count == 0
+    unstored = rows.ids.mint(BATCH, rows.gpt_id)
+    assert (await get_batch(unstored, state, caller)).created_at is None
+    assert asked.row.await_count == 1
+    await direct.close()
 
 
 async def test_documents_are_listed_in_order(api: httpx2.AsyncClient, rows: Rows) -> None:
