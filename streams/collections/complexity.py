@@ -81,6 +81,11 @@ class Part:
     rest: tuple[int, ...]
     every: tuple[int, ...]
 
+    @property
+    def deeper(self) -> bool:
+        """Whether it asks anything of the values within its own."""
+        return bool(self.members or self.others or self.first or self.rest or self.every)
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:

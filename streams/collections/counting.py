@@ -27,14 +27,16 @@ def steps(parts: Sequence[Part], body: dict[str, Any], most: int) -> int:
     while waiting:
         number, value, times = waiting.pop()
         part = parts[number]
-        children = _children(part, value)
+        within = len(value) if isinstance(value, dict | list) else 0
+        # Most of what stands together at one value asks nothing of the values within.
+        children = _children(part, value) if within and part.deeper else ()
         count = len(part.same) + sum(len(own) + len(part.every) for own, _ in children)
-        total += times * _own(part, value) + len(children) + _COUNTING_STEPS * count
+        total += times * _own(part, value) + within + _COUNTING_STEPS * count
         # Before they are listed: a few lines of a schema and a body can make millions of pairs.
         if total > most:
             break
         # As `complexity` counts it: a second walk, and once more for each child.
-        again = times * (2 + len(children)) if part.again else times
+        again = times * (2 + within) if part.again else times
         waiting += [(each, value, again) for each in part.same]
         waiting += [(each, child, times) for own, child in children for each in own]
         waiting += [(each, child, times) for each in part.every for _, child in children]
