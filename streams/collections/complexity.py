@@ -106,12 +106,12 @@ class Parts:
             way.append(step)
         return "".join(reversed(way))
 
-    def longest(self) -> int:
-        """Returns: the length of the longest JSON Pointer of a part."""
+    def lengths(self) -> list[int]:
+        """Returns: the lengths of the JSON Pointers of all parts."""
         lengths: list[int] = []
         for number, step in self.found:
             lengths.append(len(step) + (lengths[number] if lengths else 0))
-        return max(lengths)
+        return lengths
 
 
 @dataclass(slots=True)

@@ -32,6 +32,8 @@ MOST_LISTED: Final = 100_000
 _PLACE_STEPS: Final = 20
 """For each 1,000 characters of the places that an error has; below that they cost nothing much."""
 _KEPT: Final = 256
+_KEPT_PLACES: Final = 256 * 1024 * 1024
+"""Characters: a validator keeps the place of each part, and one schema can have 130 MB of them."""
 _REGEX_BYTES: Final = 256 * 1024
 _SHOWN: Final = 300
 _COMPARED_STEPS: Final = 30
@@ -43,7 +45,7 @@ class Schema:
     """A schema ready for use; `steps` is what a body of one value a level takes at most.
 
     `unique` says that it asks somewhere for unique items. `parts` are those of `complexity`,
-    `longest` is the length of the longest pointer to one.
+    `longest` is the length of the longest pointer to one, `places` that of all together.
     """
 
     validator: Draft202012Validator
@@ -51,6 +53,7 @@ class Schema:
     steps: int
     unique: bool
     longest: int
+    places: int
 
     def check(self, body: Body, effort: Effort) -> None:
         """Raises: Rejected: the body does not fit, or it would take more than the effort left."""
@@ -89,15 +92,20 @@ class Validators:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, Schema] = OrderedDict()
+        self._places = 0
 
     def check(self, schema: str | None, body: Body, effort: Effort) -> None:
         """Raises: Rejected: the body does not fit its collection's schema; it says all reasons."""
         if schema is None:
             return
-        known = self._known.pop(schema, None) or ready(json.loads(schema))
-        self._known[schema] = known
-        if len(self._known) > _KEPT:
-            self._known.popitem(last=False)
+        known = self._known.get(schema)
+        if known is None:
+            known = self._known[schema] = ready(json.loads(schema))
+            self._places += known.places
+        self._known.move_to_end(schema)
+        while len(self._known) > _KEPT or (self._places > _KEPT_PLACES and len(self._known) > 1):
+            _, forgotten = self._known.popitem(last=False)
+            self._places -= forgotten.places
         known.check(body, effort)
 
 
@@ -121,7 +129,8 @@ def ready(schema: dict[str, Any]) -> Schema:
         parts = complexity.parts_of(schema)
         steps = complexity.steps(parts)
         unique = '"uniqueItems"' in text
-        return Schema(validator, parts.numbered, steps, unique, parts.longest())
+        lengths = parts.lengths()
+        return Schema(validator, parts.numbered, steps, unique, max(lengths), sum(lengths))
     except TooComplex as error:
         raise _invalid(error.pointer, error.detail) from error
     except jsonschema_rs.ValidationError as error:

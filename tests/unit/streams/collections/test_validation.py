@@ -235,3 +235,18 @@ def test_the_most_recently_used_schemas_are_kept() -> None:
     for number in range(300):
         validators.check(json.dumps({"minProperties": 1, "title": str(number)}), body, Effort())
     assert len(validators._known) == 256
+
+
+def test_few_schemas_are_kept_that_have_long_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The validator keeps a long name for each part below it; the latest schema stays."""
+    monkeypatch.setattr(validation, "_KEPT_PLACES", 50_000)
+    validators = Validators()
+    below: dict[str, Any] = {"properties": {str(number): {} for number in range(20)}}
+    for letter in "abc":
+        long = json.dumps({"properties": {letter * 1000: below}})
+        for _ in range(2):
+            validators.check(long, bodies.of({"a": 1}), Effort())
+    assert len(validators._known) == 2
+    monkeypatch.setattr(validation, "_KEPT_PLACES", 1)
+    validators.check(long, bodies.of({"a": 1}), Effort())
+    assert list(validators._known) == [long]
