@@ -257,8 +257,10 @@ async def test_what_may_not_be_deleted_is_tried_once_an_hour(
     await create(settings, target)
     partly = Partly(target, "", BackupFailed("refused"))
     refusing = cast("Target", partly)
-    process = Schedule(settings.model_copy(update={"backup_keep_count": 1}))
     now = datetime.now(UTC)
+    # None is due in the next hours, whatever the time is.
+    at = (now - timedelta(hours=1)).time().replace(second=0, microsecond=0)
+    process = Schedule(settings.model_copy(update={"backup_keep_count": 1, "backup_at": at}))
 
     with pytest.raises(BackupFailed, match="not to be deleted"):
         await process.keep_up(refusing, now)

@@ -26,7 +26,7 @@ async def test_operations_need_no_key_and_nothing_else_does(url: str) -> None:
         document = (await client.get("/openapi.json")).json()
         for path, methods in document["paths"].items():
             if path.startswith("/v1"):
-                for method in methods:
+                for method in methods.keys() - {"parameters"}:
                     response = await client.request(method, path.replace("{", "").replace("}", ""))
                     assert response.status_code == 401, (method, path)
                     assert response.headers["WWW-Authenticate"].startswith("Bearer")

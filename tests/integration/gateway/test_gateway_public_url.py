@@ -10,10 +10,11 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from sqlalchemy import update
 from websockets.asyncio.client import connect
 
 from gateway.settings import GatewaySettings
-from schemas.tables import RUNS, STEPS
+from schemas.tables import DOCUMENTS, RUNS, STEPS
 from streams.clients.opensearch import SearchIndex
 from streams.clients.postgres import Database
 from streams.settings import Settings
@@ -45,10 +46,12 @@ async def api(url: str, headers: dict[str, str]) -> AsyncIterator[httpx2.AsyncCl
 
 
 @pytest.fixture(scope="module")
-async def places(rows: Rows, database: Database, settings: Settings) -> dict[str, str]:
+async def places(
+    rows: Rows, database: Database, settings: Settings
+) -> AsyncIterator[dict[str, str]]:
     """One of everything that has links or problems, by the parameter that names it."""
     batch, run_id, word = Batch(rows), rows.run_id(), f"w{uuid4().hex}"
-    rows.document(run_id=run_id, needs_review=True, confidence=0.1)
+    other = rows.document(run_id=run_id, needs_review=True, confidence=0.1)
     document_id = batch.entry("failed", "encrypted", problem=PROBLEM)
     of = {"document_id": document_id, "run_id": run_id}
     known = {"status": "failed", "problem": PROBLEM, "needs_review": True, "confidence": 0.1}
@@ -64,7 +67,7 @@ async def places(rows: Rows, database: Database, settings: Settings) -> dict[str
     memory.declare(word, {"fields": ["/text"]})
     object_id = await memory.add(word, {"text": word}, key="one")
     await search.close()
-    return {
+    yield {
         "document_id": document_id,
         "review_id": document_id,
         "batch_id": batch.batch_id,
@@ -76,6 +79,9 @@ async def places(rows: Rows, database: Database, settings: Settings) -> dict[str
         "key": "one",
         "version": "1",
     }
+    with rows.engine.begin() as connection:
+        reviewed = update(DOCUMENTS).where(DOCUMENTS.c.document_id.in_([document_id, other]))
+        connection.execute(reviewed.values(needs_review=False))
 
 
 def texts(value: Any) -> Iterator[str]:

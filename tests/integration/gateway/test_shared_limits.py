@@ -88,7 +88,8 @@ async def test_two_gateways_share_one_bucket(
     async with running(gateway_settings) as other:
         async with running(gateway_settings) as one:
             found = await asyncio.gather(*(called(each, 12) for each in (one, other) * 3))
-            assert 54 <= sum(found) <= 60
+            # Each may hold a tenth ahead in the end.
+            assert 60 - 2 * 6 <= sum(found) <= 60
             assert sum(found[0::2]) >= 12 <= sum(found[1::2])
         late = await called(other, 12)
         assert sum(found) + late <= 60
