@@ -52,9 +52,7 @@ MEANINGS: Final[Mapping[EventType, str]] = MappingProxyType(
         EventType.DOCUMENT_PARSED: "Its text is there, page by page.",
         EventType.DOCUMENT_CLASSIFIED: "Its type is known.",
         EventType.DOCUMENT_EXTRACTED: "Its fields are there, with their evidence.",
-        EventType.DOCUMENT_INDEXED: (
-            "It is completed: a search finds it; one of a batch within a second."
-        ),
+        EventType.DOCUMENT_INDEXED: "It is completed: a search finds it.",
         EventType.DOCUMENT_NEEDS_REVIEW: "It is completed, and a person should look at it.",
         EventType.DOCUMENT_UPDATED: "Its title, metadata, type or fields were changed.",
         EventType.DOCUMENT_CORRECTED: "A person put these of its fields, or its `type`, right.",

@@ -107,9 +107,7 @@ class DocumentSummary(Output):
 
     document_id: str = Field(description="Id of the document.")
     subject: str | None = Field(description="The end user whose it is; null: no one's, or unknown.")
-    status: Status = Field(
-        description="`completed` means that a search finds it; one of a batch within a second."
-    )
+    status: Status = Field(description="`completed` means that a search finds it.")
     version: int | None = Field(description="Raised by each change; for if_version.")
     title: str | None = Field(description="Its title.")
     filename: str | None = Field(description="Its file's name.")
