@@ -2,7 +2,7 @@
 
 Reads document-extracted (and document-updated, to follow changes). Writes chunks and OpenSearch;
 emits document-indexed. Entries carry the document's version, so that an older writer changes
-nothing. Who is told that a document is completed finds it; one of a batch within a second.
+nothing.
 """
 
 from typing import Any
@@ -28,12 +28,9 @@ from streams.targets import Targets
 
 def extracted(database: Database, models: Models, index: SearchIndex) -> Stage[DocumentExtracted]:
     """Returns: the stage that indexes a document for the first time in a run."""
-    seen = Targets(database, index)
-    # Half a second each, one after the other, would be what a batch of thousands waits for most.
-    soon = Targets(database, index, refresh="false")
+    targets = Targets(database, index)
 
     async def handle(message: DocumentExtracted, work: Work) -> Outcome:
-        targets = seen if work.envelope.batch_id is None else soon
         statements, version, count = await _write(database, models, targets, work)
         indexed = DocumentIndexed(
             document_id=message.document_id,
@@ -45,7 +42,7 @@ def extracted(database: Database, models: Models, index: SearchIndex) -> Stage[D
         return Outcome(statements, (output,))
 
     async def undo(_: DocumentExtracted, work: Work) -> None:
-        await seen.forget(work.document_id or "")
+        await targets.forget(work.document_id or "")
 
     return Stage("index", topics.DOCUMENT_EXTRACTED, handle, cancelled=undo)
 
