@@ -104,11 +104,12 @@ def refuse_if_none_match(request: Request) -> None:
     Raises:
         PreconditionFailed: it was sent.
     """
-    if "if-none-match" in request.headers:
-        raise PreconditionFailed(
-            "If-None-Match asks for this only where there is nothing, and this call changes what "
-            "is there; leave it out, or use If-Match"
-        )
+    _refuse(
+        request,
+        "If-None-Match",
+        "asks for this only where there is nothing, and this call changes what is there; leave it "
+        "out, or use If-Match",
+    )
 
 
 def refuse_if_match(request: Request) -> None:
@@ -117,11 +118,17 @@ def refuse_if_match(request: Request) -> None:
     Raises:
         PreconditionFailed: it was sent.
     """
-    if "if-match" in request.headers:
-        raise PreconditionFailed(
-            "If-Match asks for this only where there is something already, and this call makes an "
-            "object anew; leave it out, or PUT the object by its key or id"
-        )
+    _refuse(
+        request,
+        "If-Match",
+        "asks for this only where there is something already, and this call makes an object anew; "
+        "leave it out, or PUT the object by its key or id",
+    )
+
+
+def _refuse(request: Request, header: str, reason: str) -> None:
+    if header in request.headers:
+        raise PreconditionFailed(f"{header} {reason}")
 
 
 def refuse_conditions(request: Request) -> None:

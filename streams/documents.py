@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, literal, select, text, update
+from sqlalchemy import Row, Select, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.document_types import DocumentType, builtin, parse
@@ -98,15 +99,19 @@ async def deleted_early(connection: AsyncConnection, work: Work) -> bool:
     asked = early_deletions(work.gpt_id, subject, [work.document_id or ""])
     if (await connection.execute(asked.limit(1))).one_or_none() is None:
         return False
-    tombstone = insert(DOCUMENTS).values(
-        document_id=work.document_id,
-        gpt_id=work.gpt_id,
+    await connection.execute(tombstone(work.document_id or "", work.gpt_id, subject))
+    return True
+
+
+def tombstone(document_id: str, gpt_id: str, subject: str | None) -> Insert:
+    """Returns: the statement that enters a document as deleted which has no row yet."""
+    return insert(DOCUMENTS).values(
+        document_id=document_id,
+        gpt_id=gpt_id,
         subject=subject,
         status=Status.CANCELLED,
         deleted_at=func.now(),
     )
-    await connection.execute(tombstone)
-    return True
 
 
 def early_deletions(gpt_id: str, subject: str, document_ids: Sequence[str]) -> Select[Any]:

@@ -6,7 +6,6 @@ the deletion, and `streams/documents.py:deleted_early` finds it when the documen
 """
 
 from sqlalchemy import exists, func, literal, not_, select
-from sqlalchemy.dialects.postgresql import insert
 
 from schemas import topics
 from schemas.ids import DOCUMENT, Ids
@@ -33,13 +32,7 @@ def stage(database: Database, ids: Ids) -> Stage[DeleteDocument]:
             if owners != {subject}:
                 raise documents.absent()
         # The deletion may come before the document's own row; then the tombstone is the first row.
-        tombstone = insert(DOCUMENTS).values(
-            document_id=message.document_id,
-            gpt_id=work.gpt_id,
-            subject=subject,
-            status=Status.CANCELLED,
-            deleted_at=func.now(),
-        )
+        tombstone = documents.tombstone(message.document_id, work.gpt_id, subject)
         statement = tombstone.on_conflict_do_update(
             index_elements=[DOCUMENTS.c.document_id],
             set_={

@@ -31,17 +31,22 @@ def diary(api: httpx2.Client, settings: ClientSettings) -> Iterator[str]:
     assert api.delete(f"{listed}/{name}").json()["deleted"]
 
 
-@pytest.fixture
-async def parallel(settings: ClientSettings) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client that makes many calls at once."""
+def connected(settings: ClientSettings, connections: int) -> httpx2.AsyncClient:
+    """Returns: a client with the tenant's key and so many connections at most."""
     key = settings.api_key.get_secret_value()
-    async with httpx2.AsyncClient(
+    return httpx2.AsyncClient(
         base_url=settings.gateway_url,
         headers={"Authorization": f"Bearer {key}"},
         timeout=120,
         trust_env=False,
-        limits=httpx2.Limits(max_connections=100),
-    ) as client:
+        limits=httpx2.Limits(max_connections=connections),
+    )
+
+
+@pytest.fixture
+async def parallel(settings: ClientSettings) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client that makes many calls at once."""
+    async with connected(settings, 100) as client:
         yield client
 
 
@@ -192,14 +197,7 @@ async def test_of_many_writers_one_wins_each_version(
 ) -> None:
     """1,000 at once on one object, all with one If-Match: one wins, and so with each version."""
     path = f"/v1/objects/{put(api, diary, {'writer': -1})['id']}"
-    key = settings.api_key.get_secret_value()
-    async with httpx2.AsyncClient(
-        base_url=settings.gateway_url,
-        headers={"Authorization": f"Bearer {key}"},
-        timeout=120,
-        trust_env=False,
-        limits=httpx2.Limits(max_connections=WRITERS),
-    ) as crowd:
+    async with connected(settings, WRITERS) as crowd:
         for version, writers in ((1, WRITERS), (2, 100), (3, 100), (4, 100)):
             ends = await asyncio.gather(
                 *(written(crowd, path, version, writer) for writer in range(writers))
